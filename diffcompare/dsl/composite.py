@@ -1,0 +1,200 @@
+"""Array functions with their own derivative: reductions along axes, softmax, and the functions built from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from .arithmetic import abs_, eq, le, lt, real, sqrt, where
+from .core import FUNCTIONS, Expr, Primitive, Shape, as_expr, function_of_the_dsl, intern, register, size_of
+from .elementary import exp, log
+from .elementwise import INF, times
+from .structural import broadcast, keep_axes, reduced_axes, reshape
+from .structural import sum as sum_over
+
+
+class Composite(Primitive):
+    """An array function along axes (params: negative axes), differentiated by its own rule.
+
+    evaluate(x, axes): a DSL expression for the value; None if native to the engines, which then call `array`.
+    array: its name in NumPy, called with axis=; object arrays (expressions, balls) use `entries`.
+    """
+
+    evaluate: Callable[[Expr, tuple[int, ...]], Expr] | None = None
+    array: str = ""
+
+    def result_shape(self, shape: Shape, axes: tuple[int, ...]) -> Shape:
+        return tuple(n for k, n in enumerate(shape) if k - len(shape) not in axes)
+
+    def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
+        (x,), (axes,) = args, params
+        x = real(x)
+        if size_of(tuple(x.shape[a] for a in axes)) == 0:
+            raise ShapeError(f"{self.name}: needs at least one entry along axes {axes} of shape {x.shape}")
+        return intern(self, (x,), (axes,), self.result_shape(x.shape, axes), x.dtype)
+
+
+class Reduction(Composite):
+    """A scalar of the entries along axes, given by its gradient: slope(y, x, axes), of the shape of x.
+
+    y arrives with its axes kept (length 1) and broadcast to the shape of x.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        slope: Callable[[Expr, Expr, tuple[int, ...]], Expr],
+        evaluate: Callable[[Expr, tuple[int, ...]], Expr] | None = None,
+        array: str = "",
+        entry: Callable[[Any, Any], Any] | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.slope = slope
+        self.evaluate = evaluate
+        self.array = array
+        self.entry = entry
+
+    def _spread(self, node: Expr, value: Expr) -> Expr:
+        x, axes = node.args[0], node.params[0]
+        return broadcast(keep_axes(x, axes, value, True), x.shape)
+
+    def _slope(self, node: Expr) -> Expr:
+        return self.slope(self._spread(node, node), node.args[0], node.params[0])
+
+    def jvp(self, node: Expr, tangents: Sequence[Expr | None], wild: bool = False) -> Expr | None:
+        (t,) = tangents
+        return None if t is None else sum_over(times(self._slope(node), t, wild), axis=node.params[0])
+
+    def vjp(self, node: Expr, cotangent: Expr, wild: bool = False) -> Sequence[Expr | None]:
+        return [times(self._slope(node), self._spread(node, cotangent), wild)]
+
+
+class Softmax(Composite):
+    """exp(x) / sum(exp(x)) along axes; its Jacobian diag(s) - s sᵀ is symmetric, so one rule serves both modes."""
+
+    def __init__(self) -> None:
+        super().__init__("softmax")
+        self.evaluate = _softmax_value
+
+    def result_shape(self, shape: Shape, axes: tuple[int, ...]) -> Shape:
+        return shape
+
+    def _product(self, node: Expr, v: Expr) -> Expr:
+        weighted = sum_over(node * v, axis=node.params[0], keepdims=True)
+        return node * (v - weighted)
+
+    def jvp(self, node: Expr, tangents: Sequence[Expr | None], wild: bool = False) -> Expr | None:
+        (t,) = tangents
+        return None if t is None else self._product(node, t)
+
+    def vjp(self, node: Expr, cotangent: Expr, wild: bool = False) -> Sequence[Expr | None]:
+        return [self._product(node, cotangent)]
+
+
+def _shift(x: Expr, axes: tuple[int, ...]) -> Expr:
+    """The largest entry, axes kept, 0 where it is infinite (x - shift is then x)."""
+    top = keep_axes(x, axes, max_.apply([x], (axes,)), True)
+    return where(lt(abs_(top), INF), top, 0.0)
+
+
+def _logsumexp_value(x: Expr, axes: tuple[int, ...]) -> Expr:
+    top = _shift(x, axes)
+    total = log(sum_over(exp(x - top), axis=axes))
+    return total + reshape(top, total.shape)
+
+
+def _softmax_value(x: Expr, axes: tuple[int, ...]) -> Expr:
+    e = exp(x - _shift(x, axes))
+    return e / sum_over(e, axis=axes, keepdims=True)
+
+
+def _norm_value(x: Expr, axes: tuple[int, ...]) -> Expr:
+    # divided by the largest entry: squares alone overflow past 1e154
+    top = keep_axes(x, axes, max_.apply([abs_(x)], (axes,)), True)
+    safe = where(lt(0.0, top) & lt(top, INF), top, 1.0)
+    scaled = x / safe
+    root = sqrt(sum_over(scaled * scaled, axis=axes))
+    return reshape(safe, root.shape) * root
+
+
+def _ties(y: Expr, x: Expr, axes: tuple[int, ...]) -> Expr:
+    """1/k for each of the k entries that equal the extreme."""
+    hit = real(eq(x, y))
+    return hit / sum_over(hit, axis=axes, keepdims=True)
+
+
+max_ = register(Reduction("max", _ties, array="max", entry=lambda a, b: FUNCTIONS["maximum"](a, b)))
+min_ = register(Reduction("min", _ties, array="min", entry=lambda a, b: FUNCTIONS["minimum"](a, b)))
+softmax_ = register(Softmax())
+logsumexp_ = register(Reduction("logsumexp", lambda y, x, axes: softmax_.apply([x], (axes,)), _logsumexp_value))
+norm_ = register(
+    Reduction("norm", lambda y, x, axes: where(le(y, 0.0), 0.0, x / y), _norm_value)  # 0 at the origin
+)
+
+
+def _reduce(primitive: Reduction, x: Any, axis: Any, keepdims: bool) -> Expr:
+    x = as_expr(x)
+    axes = reduced_axes(primitive.name, x, axis)
+    if not axes:
+        x, axes = reshape(x, (1,)), (-1,)
+        return primitive.apply([x], (axes,))
+    return keep_axes(x, axes, primitive.apply([x], (axes,)), keepdims)
+
+
+@function_of_the_dsl
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
+    """The largest entry over `axis`; k ties share the derivative, 1/k each."""
+    return _reduce(max_, x, axis, keepdims)
+
+
+@function_of_the_dsl
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
+    """The smallest entry over `axis`; k ties share the derivative, 1/k each."""
+    return _reduce(min_, x, axis, keepdims)
+
+
+@function_of_the_dsl
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
+    """log(sum(exp(x))) over `axis`, without overflow."""
+    return _reduce(logsumexp_, x, axis, keepdims)
+
+
+@function_of_the_dsl
+def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
+    """The Euclidean norm over `axis` (of all entries by default), without overflow; its gradient at the origin is 0."""
+    return _reduce(norm_, x, axis, keepdims)
+
+
+@function_of_the_dsl
+def softmax(x: Any, axis: Any = -1) -> Expr:
+    """exp(x) / sum(exp(x)) over `axis`, without overflow."""
+    x = as_expr(x)
+    return softmax_.apply([x], (reduced_axes("softmax", x, axis),))
+
+
+@function_of_the_dsl
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
+    """The arithmetic mean over `axis`, as np.mean."""
+    x = as_expr(x)
+    count = size_of(tuple(x.shape[a] for a in reduced_axes("mean", x, axis)))
+    if count == 0:
+        raise ShapeError(f"mean: no entries along axis {axis} of shape {x.shape}")
+    return sum_over(x, axis=axis, keepdims=keepdims) / float(count)
+
+
+def reduce_entries(primitive: Reduction, x: np.ndarray[Any, Any], axes: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """A native reduction of an object array, entry by entry from the left."""
+    assert primitive.entry is not None
+    moved = np.moveaxis(x, axes, range(len(axes)))
+    flat = moved.reshape(-1, *moved.shape[len(axes) :])
+    result = np.empty(flat.shape[1:], dtype=object)
+    for where_ in np.ndindex(result.shape):
+        entries = list(flat[(slice(None), *where_)])
+        total = entries[0]
+        for e in entries[1:]:
+            total = primitive.entry(total, e)
+        result[where_] = total
+    return result

@@ -1,0 +1,605 @@
+"""Expressions: immutable, hash-consed nodes; the kinds of primitive; walks over the graph.
+
+Equal expressions are one object (`a is b` is equality), so common subexpressions are shared by construction.
+Every walk is iterative: a chain of 100,000 nodes is an ordinary expression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import operator
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, SupportsIndex, TypeVar
+
+import numpy as np
+
+from ..errors import DiffCompareError, ShapeError
+
+REAL = "real"
+BOOL = "bool"
+
+Shape = tuple[int, ...]
+
+
+class Expr:
+    """One node: a primitive applied to argument nodes with static parameters.
+
+    shape: the core shape; leading axes that an argument has beyond it when the function is called are batch axes.
+    dtype: REAL or BOOL. `==` and `<` build elementwise comparisons, as in NumPy; use `is` for identity.
+    """
+
+    __slots__ = ("__weakref__", "args", "dtype", "params", "primitive", "shape")
+
+    primitive: Primitive
+    args: tuple[Expr, ...]
+    params: tuple[Any, ...]
+    shape: Shape
+    dtype: str
+
+    __array_priority__ = 1000
+
+    def __init__(self) -> None:
+        raise TypeError("expressions are made by dc.symbol, dc.parse and operators, not by Expr()")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"expressions are immutable: cannot set {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"expressions are immutable: cannot delete {name}")
+
+    __hash__ = object.__hash__
+
+    # --- arithmetic: every operator is a function of the same name in the table FUNCTIONS ---
+
+    def __add__(self, other: Any) -> Expr:
+        return _binary("add", self, other)
+
+    def __radd__(self, other: Any) -> Expr:
+        return _binary("add", other, self)
+
+    def __sub__(self, other: Any) -> Expr:
+        return _binary("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Expr:
+        return _binary("sub", other, self)
+
+    def __mul__(self, other: Any) -> Expr:
+        return _binary("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Expr:
+        return _binary("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Expr:
+        return _binary("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expr:
+        return _binary("div", other, self)
+
+    def __pow__(self, other: Any) -> Expr:
+        return _binary("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Expr:
+        return _binary("pow", other, self)
+
+    def __matmul__(self, other: Any) -> Expr:
+        return _binary("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Expr:
+        return _binary("matmul", other, self)
+
+    def __mod__(self, other: Any) -> Expr:
+        return _binary("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Expr:
+        return _binary("mod", other, self)
+
+    def __neg__(self) -> Expr:
+        return FUNCTIONS["neg"](self)
+
+    def __pos__(self) -> Expr:
+        return self
+
+    def __abs__(self) -> Expr:
+        return FUNCTIONS["abs"](self)
+
+    def __lt__(self, other: Any) -> Expr:
+        return _binary("lt", self, other)
+
+    def __le__(self, other: Any) -> Expr:
+        return _binary("le", self, other)
+
+    def __gt__(self, other: Any) -> Expr:
+        return _binary("lt", other, self)
+
+    def __ge__(self, other: Any) -> Expr:
+        return _binary("le", other, self)
+
+    def __eq__(self, other: object) -> Expr:  # type: ignore[override]
+        return _binary("eq", self, other)
+
+    def __ne__(self, other: object) -> Expr:  # type: ignore[override]
+        return _binary("ne", self, other)
+
+    def __and__(self, other: Any) -> Expr:
+        return _binary("logical_and", self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Expr:
+        return _binary("logical_or", self, other)
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Expr:
+        return FUNCTIONS["logical_not"](self)
+
+    # --- arrays ---
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return size_of(self.shape)
+
+    @property
+    def T(self) -> Expr:
+        return FUNCTIONS["transpose"](self)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a scalar expression has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        if not self.shape:
+            raise TypeError("a scalar expression cannot be iterated")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __getitem__(self, key: Any) -> Expr:
+        return FUNCTIONS["index"](self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError("expressions are immutable: x[i] = ... is not possible; collect the parts and use np.stack, np.concatenate or np.where")
+
+    def reshape(self, *shape: Any) -> Expr:
+        return FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Expr:
+        return FUNCTIONS["reshape"](self, (-1,))
+
+    flatten = ravel
+
+    def transpose(self, *axes: Any) -> Expr:
+        return FUNCTIONS["transpose"](self, *axes)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return FUNCTIONS["sum"](self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return FUNCTIONS["mean"](self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return FUNCTIONS["max"](self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return FUNCTIONS["min"](self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        return FUNCTIONS["prod"](self, axis=axis, keepdims=keepdims)
+
+    def dot(self, other: Any) -> Expr:
+        return FUNCTIONS["dot"](self, other)
+
+    def named(self, name: str) -> Expr:
+        """The same value under a name, so that derivatives can be taken with respect to it."""
+        return FUNCTIONS["named"](self, name)
+
+    # --- what an expression is not ---
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"an expression has no truth value ({_short(self)}): use where(condition, a, b) instead of if, and &, |, ~ instead of and, or, not")
+
+    def __float__(self) -> NoReturn:
+        raise TypeError(f"an expression is not a number ({_short(self)}): instead of float(x) or math.sin(x) use dc.sin(x) or np.sin(x); to evaluate, use dc.value(f)(...)")
+
+    def __index__(self) -> NoReturn:
+        raise TypeError(f"an expression is not an index ({_short(self)}): indices and sizes are static integers")
+
+    def __int__(self) -> NoReturn:
+        raise TypeError(f"an expression is not a number ({_short(self)}): use floor(x) instead of int(x)")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise TypeError("an expression does not become a NumPy array: instead of np.array([a, b]) use np.stack([a, b]) or np.concatenate")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .tracing import array_ufunc
+
+        return array_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .tracing import array_function
+
+        return array_function(func, args, kwargs)
+
+    # --- copies, pickles, text ---
+
+    def __copy__(self) -> Expr:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Expr:
+        return self
+
+    def __reduce__(self) -> Any:
+        return _load_expr, (flatten([self]),)
+
+    def __repr__(self) -> str:
+        from .show import brief
+
+        return brief(self)
+
+    def __str__(self) -> str:
+        from .show import text
+
+        return text(self)
+
+    def _repr_latex_(self) -> str:
+        from .show import latex
+
+        return f"$${latex(self)}$$"
+
+
+_new = object.__new__
+_set_primitive = Expr.primitive.__set__  # type: ignore[attr-defined]
+_set_args = Expr.args.__set__  # type: ignore[attr-defined]
+_set_params = Expr.params.__set__  # type: ignore[attr-defined]
+_set_shape = Expr.shape.__set__  # type: ignore[attr-defined]
+_set_dtype = Expr.dtype.__set__  # type: ignore[attr-defined]
+
+
+class _Reference(weakref.ref[Expr]):
+    """A weak reference that knows its key, so that a dead node leaves the table."""
+
+    __slots__ = ("key",)
+    key: tuple[Any, ...]
+
+
+_nodes: dict[tuple[Any, ...], _Reference] = {}
+_lock = threading.RLock()
+
+
+def _forget(reference: _Reference) -> None:
+    # CPython runs this before it releases the node's arguments, so the ids in the key are still theirs.
+    with _lock:
+        if _nodes.get(reference.key) is reference:
+            del _nodes[reference.key]
+
+
+def intern(primitive: Primitive, args: tuple[Expr, ...], params: tuple[Any, ...], shape: Shape, dtype: str) -> Expr:
+    """The one node with these parts."""
+    key = (primitive, params, *map(id, args))
+    with _lock:
+        reference = _nodes.get(key)
+        if reference is not None:
+            node = reference()
+            if node is not None:
+                return node
+        node = _new(Expr)
+        _set_primitive(node, primitive)
+        _set_args(node, args)
+        _set_params(node, params)
+        _set_shape(node, shape)
+        _set_dtype(node, dtype)
+        reference = _Reference(node, _forget)  # type: ignore[arg-type]
+        reference.key = key
+        _nodes[key] = reference
+        return node
+
+
+def live_nodes() -> int:
+    """How many distinct expressions are alive in this process."""
+    return len(_nodes)
+
+
+# --- primitives ---
+
+
+class Primitive:
+    """An operation of the graph. `apply` makes a node; `jvp` and `vjp` are its two derivative rules.
+
+    A tangent or cotangent of None is exactly zero and is never built into the graph.
+    """
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
+        """The node for these arguments and parameters, checked, broadcast and simplified."""
+        raise TypeError(f"{self.name} cannot be applied to arguments")
+
+    def jvp(self, node: Expr, tangents: Sequence[Expr | None], wild: bool = False) -> Expr | None:
+        """The tangent of `node` for the tangents of its arguments; wild: whether a tangent may be infinite."""
+        raise TypeError(f"{self.name} has no derivative rule")
+
+    def vjp(self, node: Expr, cotangent: Expr, wild: bool = False) -> Sequence[Expr | None]:
+        """The cotangents of the arguments of `node` for its own; wild: whether the cotangent may be infinite."""
+        raise TypeError(f"{self.name} has no derivative rule")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    def __reduce__(self) -> Any:
+        if PRIMITIVES.get(self.name) is self and self.name in BUILT_IN:
+            return _find_primitive, (self.name,)
+        return _load_primitive, (type(self), self.__dict__.copy())
+
+
+def _find_primitive(name: str) -> Primitive:
+    return PRIMITIVES[name]
+
+
+def _load_primitive(kind: type[Primitive], state: dict[str, Any]) -> Primitive:
+    """A user's primitive from another process: the one of the same name and type if there is one here."""
+    known = PRIMITIVES.get(state["name"])
+    if known is not None and type(known) is kind:
+        return known
+    primitive: Primitive = kind.__new__(kind)
+    primitive.__dict__.update(state)
+    return register(primitive)
+
+
+P = TypeVar("P", bound=Primitive)
+F = TypeVar("F", bound=Callable[..., Expr])
+
+PRIMITIVES: dict[str, Primitive] = {}
+BUILT_IN: set[str] = set()
+FUNCTIONS: dict[str, Callable[..., Expr]] = {}
+"""Every function of the DSL by name: what the parser, NumPy code and operators look up."""
+
+
+def register(primitive: P, replace: bool = False) -> P:
+    """Make a primitive known by its name."""
+    if primitive.name in PRIMITIVES and (not replace or primitive.name in BUILT_IN):
+        fix = "choose another name" if primitive.name in BUILT_IN else "pass replace=True to replace it"
+        raise DiffCompareError(f"a primitive named {primitive.name!r} exists already: {fix}")
+    PRIMITIVES[primitive.name] = primitive
+    if callable(primitive):
+        FUNCTIONS[primitive.name] = primitive
+    return primitive
+
+
+def function_of_the_dsl(function: F) -> F:
+    """Enter a function that builds expressions into FUNCTIONS under its own name."""
+    name = function.__name__
+    if name in FUNCTIONS:
+        raise DiffCompareError(f"a function named {name!r} exists already")
+    FUNCTIONS[name] = function
+    return function
+
+
+def _binary(name: str, left: Any, right: Any) -> Any:
+    if not isinstance(left, Operand) or not isinstance(right, Operand):
+        return NotImplemented
+    return FUNCTIONS[name](left, right)
+
+
+class _Leaf(Primitive):
+    """A node without arguments."""
+
+
+INPUT = _Leaf("input")
+CONSTANT = _Leaf("constant")
+_serial = itertools.count(1)
+
+
+def input_(name: str, shape: Shape = (), dtype: str = REAL) -> Expr:
+    """The input of this name; equal names, shapes and dtypes are one node."""
+    return intern(INPUT, (), (name, 0, shape, dtype), shape, dtype)
+
+
+def fresh(name: str, shape: Shape = (), dtype: str = REAL) -> Expr:
+    """A new input that equals no other, for tangents and cotangents."""
+    return intern(INPUT, (), (name, next(_serial), shape, dtype), shape, dtype)
+
+
+def is_fresh(node: Expr) -> bool:
+    return node.primitive is INPUT and node.params[1] != 0
+
+
+class Literal:
+    """A constant's value, equal to another only bit by bit: -0.0 is not 0.0 and a NaN equals itself."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: float | bool | np.ndarray[Any, Any]) -> None:
+        self.value = value
+        self.key: tuple[Any, ...]
+        if isinstance(value, np.ndarray):
+            self.key = (value.dtype.char, value.shape, hashlib.blake2b(value.tobytes(), digest_size=20).digest())
+        elif isinstance(value, bool):
+            self.key = ("?", value)
+        else:
+            self.key = ("d", np.float64(value).tobytes())
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Literal) and self.key == other.key
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    def __reduce__(self) -> Any:
+        return _load_literal, (self.value,)
+
+
+def _load_literal(value: Any) -> Literal:
+    if isinstance(value, np.ndarray):
+        value.setflags(write=False)
+    return Literal(value)
+
+
+Operand = (Expr, bool, int, float, np.ndarray, np.generic)
+
+
+def constant(value: Any) -> Expr:
+    """A number, a bool or an array of them as an expression; arrays are copied and frozen.
+
+    Raises TypeError for complex numbers, strings and objects.
+    """
+    if isinstance(value, bool | np.bool_):
+        return intern(CONSTANT, (), (Literal(bool(value)),), (), BOOL)
+    if isinstance(value, int | float):
+        try:
+            return intern(CONSTANT, (), (Literal(float(value)),), (), REAL)
+        except OverflowError:
+            raise DiffCompareError(f"the integer {_clip(str(value))} is too large for float64") from None
+    array = np.asarray(value)
+    if array.dtype == np.bool_:
+        dtype, array = BOOL, np.array(array)
+    elif array.dtype.kind in "iuf":
+        dtype, array = REAL, np.array(array, dtype=np.float64)
+    elif array.dtype.kind == "c":
+        raise TypeError(f"complex constants are not supported, got dtype {array.dtype}: split real and imaginary parts")
+    else:
+        raise TypeError(f"{_clip(repr(value))} is neither an expression nor a real number or array of numbers (dtype {array.dtype})")
+    if array.ndim == 0:
+        return constant(array.item())
+    array.setflags(write=False)
+    return intern(CONSTANT, (), (Literal(array),), array.shape, dtype)
+
+
+def as_expr(value: Any) -> Expr:
+    """An expression as it is, anything else as a constant."""
+    return value if isinstance(value, Expr) else constant(value)
+
+
+def literal(node: Expr) -> Any:
+    """The value of a constant node, None for any other node."""
+    return node.params[0].value if node.primitive is CONSTANT else None
+
+
+def is_number(node: Expr, value: float) -> bool:
+    """Whether the node is the scalar constant `value`, bit for bit."""
+    return node.primitive is CONSTANT and not node.shape and node.params[0] == Literal(value)
+
+
+# --- shapes ---
+
+
+def size_of(shape: Shape) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def as_shape(shape: Any) -> Shape:
+    """A tuple of non-negative integers from an int or a sequence of them."""
+    try:
+        sizes = (operator.index(shape),) if isinstance(shape, SupportsIndex) else tuple(operator.index(n) for n in shape)
+    except TypeError:
+        raise ShapeError(f"a shape is a tuple of integers, got {shape!r}") from None
+    if any(n < 0 for n in sizes):
+        raise ShapeError(f"a shape has no negative sizes, got {sizes}")
+    return sizes
+
+
+def joint_shape(name: str, shapes: Sequence[Shape]) -> Shape:
+    """The shape that all broadcast to; raises ShapeError naming `name`."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(str(s) for s in shapes)
+        raise ShapeError(f"{name}: arguments must broadcast to one shape, got {listed}; reshape them or add axes with x[:, None]") from None
+
+
+# --- walks ---
+
+
+def postorder(roots: Iterable[Expr], stop: Mapping[Expr, Any] | None = None) -> list[Expr]:
+    """Every node below the roots once, arguments before their users; nodes in `stop` are not entered."""
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    for root in roots:
+        if root in seen:
+            continue
+        seen.add(root)
+        stack = [(root, iter(() if stop is not None and root in stop else root.args))]
+        while stack:
+            node, arguments = stack[-1]
+            for argument in arguments:
+                if argument not in seen:
+                    seen.add(argument)
+                    stack.append((argument, iter(() if stop is not None and argument in stop else argument.args)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order
+
+
+def rebuild(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:
+    """The roots with some nodes replaced by others of the same shape."""
+    new: dict[Expr, Expr] = {}
+    for node in postorder(roots, stop=replacements):
+        if node in replacements:
+            new[node] = replacements[node]
+        elif all(new[a] is a for a in node.args):
+            new[node] = node
+        else:
+            new[node] = node.primitive.apply([new[a] for a in node.args], node.params)
+    return [new[root] for root in roots]
+
+
+def free_inputs(roots: Iterable[Expr]) -> list[Expr]:
+    """The inputs below the roots, in order of first appearance reading arguments left to right."""
+    return [node for node in postorder(roots) if node.primitive is INPUT]
+
+
+# --- flat form: what is pickled, since nested objects would recurse ---
+
+
+def flatten(roots: Sequence[Expr]) -> tuple[list[tuple[Any, ...]], list[int]]:
+    """(instructions, positions of the roots); an instruction is (primitive, argument positions, params, shape, dtype)."""
+    position: dict[Expr, int] = {}
+    instructions: list[tuple[Any, ...]] = []
+    for node in postorder(roots):
+        position[node] = len(instructions)
+        instructions.append((node.primitive, tuple(position[a] for a in node.args), node.params, node.shape, node.dtype))
+    return instructions, [position[root] for root in roots]
+
+
+def unflatten(flat: tuple[list[tuple[Any, ...]], list[int]]) -> list[Expr]:
+    """The roots again; inputs that a transform had made become new ones, so they clash with none made here."""
+    instructions, roots = flat
+    nodes: list[Expr] = []
+    for primitive, positions, params, shape, dtype in instructions:
+        if primitive is INPUT and params[1] != 0:
+            nodes.append(fresh(params[0], shape, dtype))
+        else:
+            nodes.append(intern(primitive, tuple(nodes[p] for p in positions), params, shape, dtype))
+    return [nodes[r] for r in roots]
+
+
+def _load_expr(flat: tuple[list[tuple[Any, ...]], list[int]]) -> Expr:
+    return unflatten(flat)[0]
+
+
+def _short(node: Expr) -> str:
+    return _clip(repr(node))
+
+
+def _clip(text: str, width: int = 60) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+for _leaf in (INPUT, CONSTANT):
+    PRIMITIVES[_leaf.name] = _leaf

@@ -1,0 +1,162 @@
+"""Elementwise: the kind of primitive that maps scalars to scalars. Its rows stand in arithmetic.py and elementary.py.
+
+A partial derivative is written in the DSL, so forward and reverse mode follow from one text and cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .core import BOOL, FUNCTIONS, REAL, Expr, Literal, Primitive, constant, intern, joint_shape, literal
+from .structural import broadcast
+
+INF = math.inf
+NAN = math.nan
+Partial = Expr | float | None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where an argument may lie; an open end is outside the domain."""
+
+    lo: float = -INF
+    hi: float = INF
+    open_lo: bool = False
+    open_hi: bool = False
+
+    def __contains__(self, x: float) -> bool:
+        above = x > self.lo or (x == self.lo and not self.open_lo)
+        below = x < self.hi or (x == self.hi and not self.open_hi)
+        return above and below
+
+    def __str__(self) -> str:
+        left = "(" if self.open_lo or self.lo == -INF else "["
+        right = ")" if self.open_hi or self.hi == INF else "]"
+        return f"{left}{self.lo:g}, {self.hi:g}{right}"
+
+
+LINE = Interval()
+NONNEGATIVE = Interval(0.0)
+POSITIVE = Interval(0.0, open_lo=True)
+
+
+class Elementwise(Primitive):
+    """A function of scalars, applied entry by entry to arguments broadcast to one shape.
+
+    partials(y, *args): one derivative for each argument: an expression or a number, None where it is exactly zero.
+    evaluate(*args): a DSL expression for the value. A primitive without one is native to the engines:
+    array: its name in NumPy, jax.numpy or scipy.special; scalar: its name in math, or a template such as "{0} + {1}".
+    sympy(sp, *args), ball(b, *args): its forms in SymPy and on power series of balls, in the vocabularies of
+    transforms/sympy.py and reference.py; without one, `evaluate` serves.
+    complex(*pairs): the (real, imaginary) parts for arguments that are such pairs, in the DSL.
+    domain: an Interval for each argument, the numbers at which the function is defined.
+    singular(node): whether a partial may be infinite; products with it then let an exact zero win.
+    kinks(*args): a bool expression, true exactly where the function is defined but not differentiable.
+    simplify(*args): a float-exact simpler expression, or None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arity: int = 1,
+        *,
+        partials: Callable[..., tuple[Partial, ...]] | None = None,
+        evaluate: Callable[..., Expr] | None = None,
+        array: str | None = None,
+        scalar: str | None = None,
+        sympy: Callable[..., Any] | None = None,
+        ball: Callable[..., Any] | None = None,
+        complex: Callable[..., tuple[Expr, Expr]] | None = None,
+        domain: tuple[Interval, ...] = (),
+        singular: Callable[[Expr], bool] = lambda node: False,
+        kinks: Callable[..., Expr] | None = None,
+        simplify: Callable[..., Expr | None] | None = None,
+        dtype: str = REAL,
+        takes_bool: bool = False,
+        doc: str = "",
+    ) -> None:
+        super().__init__(name)
+        self.arity = arity
+        self.partials = partials
+        self.evaluate = evaluate
+        self.array = array
+        self.scalar = scalar
+        self.sympy = sympy
+        self.ball = ball
+        self.complex = complex
+        self.domain = domain or (LINE,) * arity
+        self.singular = singular
+        self.kinks = kinks
+        self.simplify = simplify
+        self.dtype = dtype
+        self.takes_bool = takes_bool
+        self.doc = doc
+
+    def __call__(self, *args: Any) -> Expr:
+        if len(args) != self.arity:
+            raise TypeError(f"{self.name} takes {self.arity} argument{'s' * (self.arity != 1)}, got {len(args)}")
+        return self.apply([a if isinstance(a, Expr) else constant(a) for a in args])
+
+    def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
+        if not self.takes_bool:
+            args = [FUNCTIONS["real"](a) if a.dtype == BOOL else a for a in args]
+        shape = args[0].shape
+        if any(a.shape != shape for a in args):
+            shape = joint_shape(self.name, [a.shape for a in args])
+            args = [broadcast(a, shape) for a in args]
+        if self.simplify is not None:
+            simpler = self.simplify(*args)
+            if simpler is not None:
+                return simpler
+        return intern(self, tuple(args), (), shape, self.dtype)
+
+    def derivatives(self, node: Expr) -> tuple[Partial, ...]:
+        """The partial derivatives at a node of this primitive, one for each argument."""
+        return (None,) * self.arity if self.partials is None else self.partials(node, *node.args)
+
+    def jvp(self, node: Expr, tangents: Sequence[Expr | None], wild: bool = False) -> Expr | None:
+        """The tangent of `node`; wild: whether a tangent may be infinite."""
+        total: Expr | None = None
+        for partial, tangent in zip(self.derivatives(node), tangents, strict=True):
+            if partial is not None and tangent is not None:
+                term = times(partial, tangent, wild or self.singular(node))
+                total = term if total is None else total + term
+        return total
+
+    def vjp(self, node: Expr, cotangent: Expr, wild: bool = False) -> Sequence[Expr | None]:
+        """The cotangents of the arguments; wild: whether the cotangent may be infinite."""
+        wild = wild or self.singular(node)
+        return [None if p is None else times(p, cotangent, wild) for p in self.derivatives(node)]
+
+
+def times(partial: Expr | float, tangent: Expr, wild: bool) -> Expr:
+    """A partial times a tangent or cotangent; where one may be infinite, an exact zero in the other wins."""
+    return FUNCTIONS["chain_mul" if wild and isinstance(partial, Expr) else "mul"](partial, tangent)
+
+
+def number(node: Expr) -> float | None:
+    """The value of a real scalar constant, also under a broadcast; None for anything else."""
+    while node.primitive.name == "broadcast":
+        node = node.args[0]
+    value = literal(node)
+    return value if isinstance(value, float) else None
+
+
+def is_exactly(node: Expr, value: float) -> bool:
+    """Whether every entry of the node is the constant `value`, bit for bit."""
+    known = number(node)
+    return known is not None and Literal(known) == Literal(value)
+
+
+def fold(operation: Callable[..., Any], *args: Expr) -> Expr | None:
+    """The constant result of a correctly rounded operation on scalar constants, None if an argument is not one."""
+    values = [literal(a) for a in args]
+    if any(v is None or isinstance(v, np.ndarray) for v in values):
+        return None
+    with np.errstate(all="ignore"):
+        return constant(operation(*(v if isinstance(v, bool) else np.float64(v) for v in values)))
