@@ -1,0 +1,46 @@
+"""Engine: a compiler of Functions. Compiled: what it makes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dsl.function import Function
+
+Array = np.ndarray[Any, Any]
+
+
+class Compiled(ABC):
+    """A Function made executable.
+
+    Called with one float array for each input, of shape batch + core, where batch may differ between inputs; gives
+    one new array for each output, of shape joint batch + core (a scalar may be a NumPy scalar). May be called from
+    several threads; inspects no values; leaves NumPy's error state alone.
+    single: the same for functions whose inputs and outputs are all scalars, floats in, a tuple of floats out; or None.
+    source: what runs, as text.
+    """
+
+    function: Function
+    source: str
+    single: Callable[..., tuple[float, ...]] | None = None
+
+    @abstractmethod
+    def __call__(self, values: Sequence[Array]) -> list[Array]:
+        """The outputs at these inputs."""
+
+
+class Engine(ABC):
+    """compile(function) gives a Compiled, or raises Unsupported or TooLarge naming the reason."""
+
+    name: str
+    precisions: tuple[str, ...] = ("float64",)
+
+    @abstractmethod
+    def compile(self, function: Function, precision: str = "float64") -> Compiled:
+        """Make the function executable in this precision."""
+
+    def __reduce__(self) -> Any:
+        return type(self), ()

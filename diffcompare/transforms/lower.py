@@ -1,0 +1,59 @@
+"""Lowering: composites and small integer powers written out in the functions that engines know natively."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..dsl.arithmetic import pow_
+from ..dsl.composite import Composite
+from ..dsl.core import Expr, postorder
+from ..dsl.elementwise import Elementwise, number
+
+
+def lower(outputs: Sequence[Expr]) -> list[Expr]:
+    """The outputs without composites: only native elementwise functions, structural operations and native reductions."""
+    results = list(outputs)
+    while True:
+        order = postorder(results)
+        if not any(_expands(node) for node in order):
+            return results
+        new: dict[Expr, Expr] = {}
+        for node in order:
+            args = [new[a] for a in node.args]
+            if _expands(node):
+                new[node] = _expansion(node, args)
+            elif all(a is b for a, b in zip(args, node.args, strict=True)):
+                new[node] = node
+            else:
+                new[node] = node.primitive.apply(args, node.params)
+        results = [new[r] for r in results]
+
+
+def _expands(node: Expr) -> bool:
+    primitive = node.primitive
+    if primitive is pow_:
+        return number(node.args[1]) in _POWERS
+    return isinstance(primitive, Elementwise | Composite) and primitive.evaluate is not None
+
+
+def _expansion(node: Expr, args: Sequence[Expr]) -> Expr:
+    primitive = node.primitive
+    if primitive is pow_:
+        exponent = number(node.args[1])
+        assert exponent is not None
+        return _POWERS[exponent](args[0])
+    if isinstance(primitive, Composite):
+        assert primitive.evaluate is not None
+        return primitive.evaluate(args[0], *node.params)
+    assert isinstance(primitive, Elementwise) and primitive.evaluate is not None
+    return primitive.evaluate(*args)
+
+
+# Products are faster than pow and at most 1.5 ulp; (1/x)² and not 1/x², whose square underflows earlier.
+_POWERS = {
+    2.0: lambda x: x * x,
+    3.0: lambda x: x * x * x,
+    4.0: lambda x: (x * x) * (x * x),
+    -1.0: lambda x: 1.0 / x,
+    -2.0: lambda x: (1.0 / x) * (1.0 / x),
+}

@@ -1,0 +1,73 @@
+"""An array Function as a Function of scalars: each entry an expression of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dsl.composite import Composite, Reduction, reduce_entries
+from ..dsl.core import CONSTANT, INPUT, Expr, as_expr, constant, fresh, literal, postorder
+from ..dsl.elementwise import Elementwise
+from ..dsl.function import Function
+from ..dsl.structural import Structural, broadcast_value
+from ..errors import TooLarge, Unsupported
+
+Array = np.ndarray[Any, Any]
+LIMIT = 200_000
+
+
+def scalarize(function: Function, limit: int = LIMIT) -> Function:
+    """The same function with one scalar input x[i, j] for each entry of each input, and one output for each entry.
+
+    Entries are in row-major order, inputs and outputs in theirs. Scalar inputs stay as they are.
+    Raises TooLarge beyond `limit` scalar operations; Unsupported for an array function without a native entry form
+    (lower the function first).
+    """
+    values: dict[Expr, Array] = {i: _entries(i) for i in function.inputs}
+    inputs = [e for i in function.inputs for e in values[i].flat]
+    count = 0
+    for node in postorder(function.outputs):
+        if node not in values:
+            values[node] = _evaluate(node, [values[a] for a in node.args])
+            count += node.size
+            if count > limit:
+                raise TooLarge(f"{function.name}: more than {limit} scalar operations when every array entry is written out")
+    outputs = [e for o in function.outputs for e in values[o].flat]
+    return Function(function.name, inputs, outputs, function.single and len(outputs) == 1)
+
+
+def _entries(node: Expr) -> Array:
+    """The scalar inputs that stand for the entries of an input."""
+    result = np.empty(node.shape, dtype=object)
+    for where in np.ndindex(node.shape):
+        result[where] = node if not node.shape else fresh(f"{node.params[0]}[{', '.join(map(str, where))}]")
+    return result
+
+
+def _evaluate(node: Expr, args: list[Array]) -> Array:
+    primitive = node.primitive
+    if primitive is CONSTANT:
+        value = np.asarray(literal(node))
+        return _filled(value.shape, [constant(v) for v in value.flat])
+    if primitive is INPUT:
+        raise Unsupported(f"{node.params[0]!r} is not an input of the function")
+    if isinstance(primitive, Elementwise):
+        return _filled(node.shape, [primitive.apply(entries) for entries in zip(*(a.flat for a in args), strict=True)])
+    if isinstance(primitive, Structural):
+        if primitive.name == "broadcast":
+            return broadcast_value(args[0], node.args[0].shape, node.shape)
+        result = primitive.evaluate(node.params, *args)
+        return _filled(node.shape, [as_expr(e) for e in np.asarray(result, dtype=object).flat])
+    if isinstance(primitive, Reduction) and primitive.entry is not None:
+        return reduce_entries(primitive, args[0], node.params[0])
+    if isinstance(primitive, Composite) and primitive.evaluate is not None:
+        raise Unsupported(f"{primitive.name} is written out by lowering; lower the function before scalarize")
+    raise Unsupported(f"{primitive.name} has no form on single entries")
+
+
+def _filled(shape: tuple[int, ...], entries: list[Any]) -> Array:
+    flat = np.empty(len(entries), dtype=object)
+    for k, entry in enumerate(entries):  # flat[:] = entries would ask each expression for its length
+        flat[k] = entry
+    return flat.reshape(shape)
