@@ -1,0 +1,103 @@
+"""diffcompare: hand-written, finite-difference, symbolic and automatic derivatives behind one interface.
+
+Importing it loads nothing else: each public name loads its module when it is first used. Every function of the
+expression language is here too, as dc.sin, dc.where, dc.logsumexp.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .differentiators.api import (
+        derivative,
+        gradient,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        prepare,
+        value,
+        value_and_gradient,
+        vjp,
+    )
+    from .dsl.custom import primitive
+    from .dsl.function import Function, function, symbol, symbols
+    from .dsl.grammar import parse
+    from .dsl.named import Named
+    from .dsl.tracing import trace
+    from .errors import DiffCompareError, DomainError, ParseError, ShapeError, TooLarge, Unsupported
+    from .measure.compare import compare
+    from .problem import Problem
+
+    __version__: str
+
+__all__ = [
+    "DiffCompareError",
+    "DomainError",
+    "Function",
+    "Named",
+    "ParseError",
+    "Problem",
+    "ShapeError",
+    "TooLarge",
+    "Unsupported",
+    "__version__",
+    "compare",
+    "derivative",
+    "function",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "parse",
+    "prepare",
+    "primitive",
+    "symbol",
+    "symbols",
+    "trace",
+    "value",
+    "value_and_gradient",
+    "vjp",
+]
+
+_NAMES = {
+    "differentiators.api": "derivative gradient hessian hvp jacobian jvp prepare value value_and_gradient vjp",
+    "dsl.custom": "primitive",
+    "dsl.function": "Function function symbol symbols",
+    "dsl.grammar": "parse",
+    "dsl.named": "Named",
+    "dsl.tracing": "trace",
+    "errors": "DiffCompareError DomainError ParseError ShapeError TooLarge Unsupported",
+    "measure.compare": "compare",
+    "problem": "Problem",
+}
+_MODULE = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE:
+        found = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+        globals()[name] = found
+        return found
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
+    if not name.startswith("_"):
+        functions = _functions()
+        if name in functions:
+            return functions[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_functions()})
+
+
+def _functions() -> dict[str, Any]:
+    """The functions of the expression language by name: the table itself, so that a user's own appear as well."""
+    import_module(f"{__name__}.dsl")
+    return import_module(f"{__name__}.dsl.core").FUNCTIONS  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""The methods: differentiators, one family a file, behind one interface."""

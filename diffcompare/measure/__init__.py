@@ -1,0 +1,1 @@
+"""What is measured: certified accuracy, cost and speed, as flat records."""

@@ -1,0 +1,1 @@
+"""From records to a report on disk; nothing here measures."""

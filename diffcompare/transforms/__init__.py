@@ -1,0 +1,1 @@
+"""Transforms of the graph: a Function in, a Function (or facts about it) out."""

@@ -1,0 +1,1 @@
+"""Other people's tools as methods, one a file, named peer.jax, peer.casadi and so on."""

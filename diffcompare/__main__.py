@@ -1,0 +1,5 @@
+"""python -m diffcompare: the same commands as diffcompare."""
+
+from .cli import main
+
+main()
