@@ -138,9 +138,14 @@ class Sum(Structural):
         return tuple(n for k, n in enumerate(shape) if k not in dropped)
 
     def evaluate(self, params: tuple[Any, ...], *values: Array) -> Array:
-        if values[0].dtype == object and size_of(values[0].shape) == 0:
-            return np.asarray(np.sum(values[0].astype(float), axis=params[0])).astype(object)
-        return np.sum(values[0], axis=params[0])  # type: ignore[no-any-return]
+        (x,), (axes,) = values, params
+        if x.dtype != object:
+            return np.add.reduce(x, axis=axes)  # type: ignore[no-any-return]
+        if not x.size:
+            return np.zeros(self.shape(params, x.shape)).astype(object)
+        boxed = np.empty((), dtype=object)  # a single entry comes back bare, and may not become an array by itself
+        boxed[()] = np.add.reduce(x, axis=axes)
+        return boxed if len(axes) == x.ndim else boxed[()]  # type: ignore[no-any-return]
 
     def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
         (x,), (axes,) = args, params

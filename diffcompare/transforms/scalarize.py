@@ -58,7 +58,7 @@ def _evaluate(node: Expr, args: list[Array]) -> Array:
         if primitive.name == "broadcast":
             return broadcast_value(args[0], node.args[0].shape, node.shape)
         result = primitive.evaluate(node.params, *args)
-        return _filled(node.shape, [as_expr(e) for e in np.asarray(result, dtype=object).flat])
+        return _filled(node.shape, [as_expr(e) for e in result.flat])
     if isinstance(primitive, Reduction) and primitive.entry is not None:
         return reduce_entries(primitive, args[0], node.params[0])
     if isinstance(primitive, Composite) and primitive.evaluate is not None:

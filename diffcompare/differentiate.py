@@ -1,0 +1,130 @@
+"""The operators as users call them: gradient(f, method="ad.reverse", engine="numpy") and its siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from .differentiators.base import MEMORY, Derivative, Differentiator, Operator
+from .dsl.core import BOOL
+from .dsl.function import Function, as_function
+from .engines.base import Engine
+from .errors import DiffCompareError
+from .registry import discover
+from .transforms.cost import cost
+
+DEFAULT_METHOD = "ad.reverse"
+SMALL = 300
+"""Scalar operations below which plain Python beats NumPy's cost of about half a microsecond an instruction."""
+
+
+@cache
+def methods() -> dict[str, Differentiator]:
+    """Every method by name, plug-ins included."""
+    return discover("diffcompare.differentiators", Differentiator)  # type: ignore[type-abstract]
+
+
+@cache
+def engines() -> dict[str, Engine]:
+    """Every engine by name, plug-ins included."""
+    return discover("diffcompare.engines", Engine)  # type: ignore[type-abstract]
+
+
+def find_method(method: str | Differentiator) -> Differentiator:
+    """The method of this name; raises DiffCompareError naming those there are."""
+    return method if isinstance(method, Differentiator) else _find("method", method, methods())
+
+
+def find_engine(engine: str | Engine, function: Function) -> Engine:
+    """The engine of this name; `auto` takes python for small scalar functions and numpy for everything else."""
+    if isinstance(engine, Engine):
+        return engine
+    if engine == "auto":
+        scalar = all(n.shape == () and n.dtype != BOOL for n in (*function.inputs, *function.outputs))
+        engine = "python" if scalar and cost(function).operations <= SMALL else "numpy"
+    return _find("engine", engine, engines())
+
+
+def _find(kind: str, name: str, known: dict[str, Any]) -> Any:
+    if name not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(name), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise DiffCompareError(f"no {kind} is named {name!r}{hint} There are: {', '.join(known)}" if hint else f"no {kind} is named {name!r}; there are: {', '.join(known)}")
+    return known[name]
+
+
+def prepare(
+    f: Any,
+    operator: Operator | str,
+    wrt: str | Sequence[str] | None = None,
+    *,
+    method: str | Differentiator = DEFAULT_METHOD,
+    engine: str | Engine = "auto",
+    order: int = 1,
+    batch: bool = True,
+    precision: str = "float64",
+    memory: int = MEMORY,
+) -> Derivative:
+    """A prepared derivative of a Function, an expression or text.
+
+    wrt: names of inputs or named intermediates, all inputs by default. method, engine: names (see methods(), engines())
+    or objects. batch=False refuses leading batch axes. memory: bytes that one chunk of directions may take.
+    Raises DiffCompareError for unknown names, ShapeError for shapes the operator does not take, Unsupported or TooLarge
+    where the method or the engine does not take the function.
+    """
+    function = as_function(f)
+    try:
+        operator = Operator(operator)
+    except ValueError:
+        raise DiffCompareError(f"no operator is named {operator!r}; there are: {', '.join(Operator)}") from None
+    return find_method(method).prepare(
+        function, operator, find_engine(engine, function), wrt, order=order, batch=batch, precision=precision, memory=memory
+    )
+
+
+def value(f: Any, **options: Any) -> Derivative:
+    """The function itself, prepared to be called with numbers."""
+    return prepare(f, Operator.VALUE, **options)
+
+
+def derivative(f: Any, wrt: str | None = None, order: int = 1, **options: Any) -> Derivative:
+    """The derivative of any order with respect to one scalar input; shape of the output."""
+    return prepare(f, Operator.DERIVATIVE, wrt, order=order, **options)
+
+
+def gradient(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
+    """The gradient of a scalar output: for each input an array of its shape."""
+    return prepare(f, Operator.GRADIENT, wrt, **options)
+
+
+def jacobian(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
+    """All first derivatives, of shape output + input."""
+    return prepare(f, Operator.JACOBIAN, wrt, **options)
+
+
+def hessian(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
+    """All second derivatives of a scalar output: r.x.y has shape x + y."""
+    return prepare(f, Operator.HESSIAN, wrt, **options)
+
+
+def jvp(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
+    """The derivative along a direction, d(*inputs, tangent=...); shape of the output."""
+    return prepare(f, Operator.JVP, wrt, **options)
+
+
+def vjp(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
+    """The gradient of a weighted output, d(*inputs, cotangent=...); shape of the inputs."""
+    return prepare(f, Operator.VJP, wrt, **options)
+
+
+def hvp(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
+    """The Hessian times a direction, d(*inputs, tangent=...); shape of the inputs."""
+    return prepare(f, Operator.HVP, wrt, **options)
+
+
+def value_and_gradient(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
+    """(value, gradient) in one call, sharing what they have in common."""
+    return prepare(f, Operator.VALUE_AND_GRADIENT, wrt, **options)

@@ -1,0 +1,364 @@
+"""Differentiator: a way to differentiate. Derivative: what its preparation gives, a callable.
+
+Every operator's result is a flat list of blocks in one order (`Request.blocks`): outputs outermost, then the inputs
+differentiated with respect to, once or twice. A method only produces blocks; names, nesting, batches, checks and
+out= are the same for all and live here.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from ..dsl.core import Expr, Shape
+from ..dsl.function import Function, as_function, bind
+from ..dsl.named import Named, nested
+from ..engines.base import Array, Engine
+from ..errors import DiffCompareError, ShapeError, Unsupported
+from ..transforms.cost import Cost
+
+MEMORY = 64 * 2**20
+"""Bytes that the live values of one chunk of seed directions or shifted points may take."""
+
+
+class Operator(StrEnum):
+    """What is computed. With outputs o and inputs w: value o; derivative o (one scalar input); gradient w (one scalar
+    output); jacobian o + w; hessian w + w (one scalar output); jvp o; vjp w; hvp w; value_and_gradient (o, w)."""
+
+    VALUE = "value"
+    DERIVATIVE = "derivative"
+    GRADIENT = "gradient"
+    JACOBIAN = "jacobian"
+    HESSIAN = "hessian"
+    JVP = "jvp"
+    VJP = "vjp"
+    HVP = "hvp"
+    VALUE_AND_GRADIENT = "value_and_gradient"
+
+
+NEEDS_SCALAR_OUTPUT = {Operator.GRADIENT, Operator.HESSIAN, Operator.HVP, Operator.VALUE_AND_GRADIENT}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a method: an operator of a function with respect to some of its inputs.
+
+    wrt: the input nodes, in the order asked. order: of the derivative (operator derivative only).
+    """
+
+    function: Function
+    operator: Operator
+    wrt: tuple[Expr, ...]
+    order: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(i.params[0] for i in self.wrt)
+
+    @property
+    def directions(self) -> tuple[str, tuple[Expr, ...]] | None:
+        """(keyword, the nodes whose shapes its parts have) of the vectors given at each call, None if there are none."""
+        if self.operator in (Operator.JVP, Operator.HVP):
+            return "tangent", self.wrt
+        return ("cotangent", self.function.outputs) if self.operator is Operator.VJP else None
+
+    @property
+    def blocks(self) -> list[Shape]:
+        """The core shapes of the flat result."""
+        outputs = [o.shape for o in self.function.outputs]
+        inputs = [i.shape for i in self.wrt]
+        match self.operator:
+            case Operator.VALUE | Operator.DERIVATIVE | Operator.JVP:
+                return outputs
+            case Operator.GRADIENT | Operator.VJP | Operator.HVP:
+                return inputs
+            case Operator.VALUE_AND_GRADIENT:
+                return outputs + inputs
+            case Operator.JACOBIAN:
+                return [o + i for o in outputs for i in inputs]
+            case Operator.HESSIAN:
+                return [i + j for i in inputs for j in inputs]
+
+    def structured(self, blocks: Sequence[Any]) -> Any:
+        """The blocks nested as the user receives them."""
+        names, blocks = self.names, list(blocks)
+        n = len(names)
+        match self.operator:
+            case Operator.VALUE | Operator.DERIVATIVE | Operator.JVP:
+                return blocks[0] if self.function.single else tuple(blocks)
+            case Operator.GRADIENT | Operator.VJP | Operator.HVP:
+                return nested(names, blocks)
+            case Operator.VALUE_AND_GRADIENT:
+                return blocks[0], nested(names, blocks[1:])
+            case Operator.JACOBIAN:
+                rows = [nested(names, blocks[k * n : (k + 1) * n]) for k in range(len(self.function.outputs))]
+                return rows[0] if self.function.single else tuple(rows)
+            case Operator.HESSIAN:
+                return nested(names, [nested(names, blocks[k * n : (k + 1) * n]) for k in range(n)])
+
+
+class Runner(ABC):
+    """A request made executable by one method on one engine.
+
+    function: the derivative as a Function, where the method gives one; the primal for finite differences.
+    cost: operations of one call; calls: evaluations of the primal at each call (0 where it is not called as such).
+    source: what the engine runs. single: scalars in, a flat tuple of scalars out, where everything is scalar; or None.
+    """
+
+    function: Function
+    cost: Cost
+    calls: int = 0
+    source: str = ""
+    compile_s: float = 0.0
+    single: Callable[..., tuple[float, ...]] | None = None
+
+    @abstractmethod
+    def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
+        """The blocks at these inputs (all inputs of the function, batch + core) and directions (batch + core)."""
+
+
+class Differentiator(ABC):
+    """A method. Subclasses say how a request is answered; checks, shapes and results are the same for all."""
+
+    name: str
+    family: str
+
+    @abstractmethod
+    def runner(self, request: Request, engine: Engine, precision: str, memory: int) -> Runner:
+        """The request made executable; raises Unsupported (or TooLarge) naming the reason."""
+
+    def prepare(
+        self,
+        function: Any,
+        operator: Operator | str,
+        engine: Engine,
+        wrt: str | Sequence[str] | None = None,
+        *,
+        order: int = 1,
+        batch: bool = True,
+        precision: str = "float64",
+        memory: int = MEMORY,
+    ) -> Derivative:
+        """A Derivative of the function; wrt: names of inputs or of named intermediate nodes, all inputs by default.
+
+        Raises ShapeError where the operator does not fit the shapes, Unsupported where the method or engine does not
+        take the function, DiffCompareError for unknown names.
+        """
+        return Derivative(self, as_function(function), Operator(operator), wrt, engine, order, batch, precision, memory)
+
+    def __reduce__(self) -> Any:
+        return type(self), ()
+
+
+class Derivative:
+    """A prepared derivative: d(*inputs) or d(x=..., y=...), with tangent= or cotangent= where the operator takes one.
+
+    Arguments are real numbers or arrays of shape batch + core; batch axes broadcast and lead the result. Scalars in give
+    floats out, one input in `wrt` gives a bare array, several a Named, several outputs a tuple, outermost.
+    out: arrays of the result's structure to write into. Values are not inspected: NaN and infinity flow through.
+    """
+
+    def __init__(
+        self,
+        method: Differentiator,
+        function: Function,
+        operator: Operator,
+        wrt: str | Sequence[str] | None,
+        engine: Engine,
+        order: int,
+        batch: bool,
+        precision: str,
+        memory: int,
+    ) -> None:
+        self._recipe = (method, function, operator, wrt, engine, order, batch, precision, memory)
+        self.primal = function
+        self.method = method.name
+        self.family = method.family
+        self.operator = operator
+        self.engine = engine.name
+        self.precision = precision
+        names = _wrt_names(function, wrt)
+        cut = [n for n in names if n not in function.names]
+        started = time.perf_counter()
+        outer, inner = function.cut(cut) if cut else (function, None)
+        self._request = Request(outer, operator, tuple(outer.input(n) for n in names), order)
+        _check_request(self._request)
+        self._runner = method.runner(self._request, engine, precision, memory)
+        self._inner = None if inner is None else engine.compile(inner, precision)
+        self.compile_s = self._runner.compile_s
+        self.derive_s = time.perf_counter() - started - self.compile_s
+        self._names = function.names
+        self._shapes = [i.shape for i in function.inputs]
+        self._batch = batch
+        self._dtype = np.dtype(precision)
+        self._scalar = self._runner.single if inner is None and all(s == () for s in self._shapes) and precision == "float64" else None
+
+    @property
+    def function(self) -> Function:
+        """The derivative as a Function of the graph (the primal, for finite differences)."""
+        return self._runner.function
+
+    @property
+    def cost(self) -> Cost:
+        """Operations by kind in one call at one point."""
+        return self._runner.cost
+
+    @property
+    def calls(self) -> int:
+        """Evaluations of the primal in one call at one point."""
+        return self._runner.calls
+
+    @property
+    def source(self) -> str:
+        """What the engine runs, as text."""
+        return self._runner.source
+
+    @property
+    def wrt(self) -> tuple[str, ...]:
+        """The names differentiated with respect to."""
+        return self._request.names
+
+    def __call__(self, *args: Any, out: Any = None, tangent: Any = None, cotangent: Any = None, **named: Any) -> Any:
+        values = bind(self.primal.name, self._names, args, named)
+        if self._scalar is not None and out is None and tangent is None and cotangent is None and _all_floats(values):
+            return self._request.structured(self._scalar(*values))
+        arrays = [_array(v, n, s, self._dtype) for v, n, s in zip(values, self._names, self._shapes, strict=True)]
+        directions = self._directions(tangent, cotangent)
+        cores = [*self._shapes, *(d.shape for d in self._direction_nodes)]
+        batches = [a.shape[: a.ndim - len(s)] for a, s in zip([*arrays, *directions], cores, strict=True)]
+        joint = self._joint_batch(batches)
+        if self._inner is not None:
+            arrays += self._inner(arrays)
+        results = self._runner(arrays, directions)
+        blocks = [_block(r, joint + s) for r, s in zip(results, self._request.blocks, strict=True)]
+        if out is not None:
+            return _write(self._request.structured(blocks), out)
+        return self._request.structured([b.item() if not b.shape and self._dtype == float else b for b in blocks])
+
+    @property
+    def _direction_nodes(self) -> tuple[Expr, ...]:
+        directions = self._request.directions
+        return () if directions is None else directions[1]
+
+    def _directions(self, tangent: Any, cotangent: Any) -> list[Array]:
+        """The call's tangent or cotangent as one array for each node it belongs to."""
+        given = {k: v for k, v in (("tangent", tangent), ("cotangent", cotangent)) if v is not None}
+        wanted = self._request.directions
+        if wanted is None:
+            if given:
+                raise TypeError(f"{self.operator} takes no {next(iter(given))}=")
+            return []
+        keyword, nodes = wanted
+        if set(given) != {keyword}:
+            raise TypeError(f"{self.operator} is called as d(*inputs, {keyword}=...)")
+        names = self.wrt if keyword == "tangent" else tuple(str(k) for k in range(len(nodes)))
+        parts = _parts(given[keyword], names, keyword)
+        return [_array(p, f"{keyword} for {n}", node.shape, self._dtype) for p, n, node in zip(parts, names, nodes, strict=True)]
+
+    def _joint_batch(self, batches: Sequence[Shape]) -> Shape:
+        try:
+            joint = np.broadcast_shapes(*batches)
+        except ValueError:
+            listed = ", ".join(f"{n} {b}" for n, b in zip(self._names, batches, strict=False))
+            raise ShapeError(f"{self.primal.name}: the batch axes do not broadcast: {listed}") from None
+        if joint and not self._batch:
+            listed = ", ".join(f"{n} has {b} beyond its shape {s}" for n, b, s in zip(self._names, batches, self._shapes, strict=False) if b)
+            raise ShapeError(f"{self.primal.name} was prepared with batch=False: {listed}")
+        return joint
+
+    def __reduce__(self) -> Any:
+        return Derivative, self._recipe
+
+    def __repr__(self) -> str:
+        return f"<{self.operator} of {self.primal.name} with respect to {', '.join(self.wrt)} by {self.method} on {self.engine}>"
+
+
+def _wrt_names(function: Function, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
+    if wrt is None:
+        return function.names
+    names = (wrt,) if isinstance(wrt, str) else tuple(n if isinstance(n, str) else n.params[0] for n in wrt)
+    if not names:
+        raise DiffCompareError(f"{function.name}: wrt is empty; name at least one of {', '.join(function.names)}")
+    repeated = [n for n in names if names.count(n) > 1]
+    if repeated:
+        raise DiffCompareError(f"{function.name}: wrt names {repeated[0]!r} twice")
+    return names
+
+
+def _check_request(request: Request) -> None:
+    f, operator = request.function, request.operator
+    shapes = ", ".join(str(o.shape) for o in f.outputs)
+    if operator in NEEDS_SCALAR_OUTPUT and (len(f.outputs) != 1 or f.outputs[0].shape != ()):
+        other = {Operator.HESSIAN: "jacobian of its gradient", Operator.HVP: "jvp"}.get(operator, "jacobian")
+        raise ShapeError(f"{operator} needs one scalar output, {f.name} has {len(f.outputs)} of shape {shapes}; use {other}")
+    if operator is Operator.DERIVATIVE and (len(request.wrt) != 1 or request.wrt[0].shape != ()):
+        inputs = ", ".join(f"{i.params[0]} {i.shape}" for i in request.wrt) or "none"
+        raise ShapeError(f"derivative needs one scalar input, got {inputs}; name one in wrt=, or use gradient or jacobian")
+    if operator is not Operator.VALUE and not request.wrt:
+        raise ShapeError(f"{operator}: {f.name} has no inputs to differentiate with respect to")
+    if request.order != 1 and operator is not Operator.DERIVATIVE:
+        raise Unsupported(f"order= belongs to derivative, not to {operator}")
+    if not isinstance(request.order, int) or request.order < 1:
+        raise Unsupported(f"the order of a derivative is a positive integer, got {request.order!r}")
+
+
+def _all_floats(values: Sequence[Any]) -> bool:
+    return all(type(v) is float for v in values)
+
+
+def _array(value: Any, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """The argument as a float array of shape batch + shape; raises TypeError or ShapeError naming it."""
+    if isinstance(value, Expr):
+        raise TypeError(f"{name} is an expression: a prepared derivative takes numbers; call its .function on expressions")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(f"{name}: rows of different lengths do not make an array") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected real numbers, got {'complex numbers' if array.dtype.kind == 'c' else f'dtype {array.dtype}'}")
+    array = array.astype(dtype, copy=False)
+    n = len(shape)
+    if array.ndim < n or array.shape[array.ndim - n :] != shape:
+        raise ShapeError(f"{name}: expected shape {shape or 'scalar'}, with any batch axes in front, got {array.shape}")
+    return array
+
+
+def _parts(given: Any, names: Sequence[str], keyword: str) -> list[Any]:
+    """One direction bare, several as a sequence in order or a mapping by name."""
+    if isinstance(given, Mapping):
+        missing = [n for n in names if n not in given]
+        if missing or len(given) != len(names):
+            raise TypeError(f"{keyword}= needs exactly {', '.join(names)}, got {', '.join(map(str, given))}")
+        return [given[n] for n in names]
+    if len(names) == 1 and not isinstance(given, Named):
+        return [given]
+    if not isinstance(given, Sequence) or len(given) != len(names):
+        raise TypeError(f"{keyword}= needs {len(names)} parts ({', '.join(names)}), as a sequence or a dict")
+    return list(given)
+
+
+def _block(value: Any, shape: Shape) -> Array:
+    """A result over the whole joint batch."""
+    array = np.asarray(value)
+    return array if array.shape == shape else np.array(np.broadcast_to(array, shape))
+
+
+def _write(result: Any, out: Any) -> Any:
+    """The result copied into buffers of the same structure."""
+    if isinstance(result, tuple):
+        if not isinstance(out, tuple | list) or len(out) != len(result):
+            raise ShapeError(f"out= needs {len(result)} buffers in the structure of the result, got {type(out).__name__}")
+        for r, o in zip(result, out, strict=True):
+            _write(r, o)
+        return out
+    if not isinstance(out, np.ndarray) or out.shape != result.shape or out.dtype.kind != "f":
+        got = f"{out.dtype} array of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ShapeError(f"out= needs a float array of shape {result.shape}, got {got}")
+    out[...] = result
+    return out
