@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .differentiators.api import (
+    from .differentiate import (
         derivative,
         gradient,
         hessian,
@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 _NAMES = {
-    "differentiators.api": "derivative gradient hessian hvp jacobian jvp prepare value value_and_gradient vjp",
+    "differentiate": "derivative gradient hessian hvp jacobian jvp prepare value value_and_gradient vjp",
     "dsl.custom": "primitive",
     "dsl.function": "Function function symbol symbols",
     "dsl.grammar": "parse",

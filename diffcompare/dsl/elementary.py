@@ -7,8 +7,6 @@ its own partials: tanh' is sech2, whose derivative is declared as -2 tanh sech2 
 
 from __future__ import annotations
 
-
-
 from .arithmetic import abs_, eq, floor, inside, le, lt, maximum, minimum, real, sqrt, where
 from .core import Expr, register
 from .elementwise import POSITIVE, Elementwise, Interval
@@ -18,7 +16,7 @@ TWO_OVER_SQRT_PI = 1.1283791670955126
 
 # --- exponentials and logarithms ---
 
-exp = register(
+exp: Elementwise = register(
     Elementwise(
         "exp",
         partials=lambda y, x: (y,),
@@ -30,7 +28,7 @@ exp = register(
     )
 )
 
-expm1 = register(
+expm1: Elementwise = register(
     Elementwise(
         "expm1",
         partials=lambda y, x: (exp(x),),  # not y + 1, which cancels for x far below 0
@@ -43,7 +41,7 @@ expm1 = register(
     )
 )
 
-log = register(
+log: Elementwise = register(
     Elementwise(
         "log",
         partials=lambda y, x: (inside(le(0.0, x), 1.0 / abs_(x)),),  # NaN below 0, where log is NaN; +inf at -0.0
@@ -57,7 +55,7 @@ log = register(
     )
 )
 
-log1p = register(
+log1p: Elementwise = register(
     Elementwise(
         "log1p",
         partials=lambda y, x: (inside(le(-1.0, x), 1.0 / (1.0 + x)),),
@@ -74,7 +72,7 @@ log1p = register(
 
 # --- trigonometric ---
 
-sin = register(
+sin: Elementwise = register(
     Elementwise(
         "sin",
         partials=lambda y, x: (cos(x),),
@@ -86,7 +84,7 @@ sin = register(
     )
 )
 
-cos = register(
+cos: Elementwise = register(
     Elementwise(
         "cos",
         partials=lambda y, x: (-sin(x),),
@@ -191,7 +189,7 @@ def _hypot_second(a: Expr, b: Expr, h: Expr) -> Expr:
     return a / h / h * (b / h)
 
 
-hypot = register(
+hypot: Elementwise = register(
     Elementwise(
         "hypot",
         2,
@@ -204,7 +202,7 @@ hypot = register(
     )
 )
 
-atan2 = register(
+atan2: Elementwise = register(
     Elementwise(
         "atan2",
         2,
@@ -220,7 +218,7 @@ atan2 = register(
 
 # --- hyperbolic ---
 
-sinh = register(
+sinh: Elementwise = register(
     Elementwise(
         "sinh",
         partials=lambda y, x: (cosh(x),),
@@ -232,7 +230,7 @@ sinh = register(
     )
 )
 
-cosh = register(
+cosh: Elementwise = register(
     Elementwise(
         "cosh",
         partials=lambda y, x: (sinh(x),),
@@ -259,7 +257,7 @@ sech2 = register(
     )
 )
 
-tanh = register(
+tanh: Elementwise = register(
     Elementwise(
         "tanh",
         partials=lambda y, x: (sech2(x),),
@@ -310,7 +308,7 @@ sigmoid_slope = register(
     )
 )
 
-sigmoid = register(
+sigmoid: Elementwise = register(
     Elementwise(
         "sigmoid",
         evaluate=lambda x: 1.0 / (1.0 + exp(-x)),

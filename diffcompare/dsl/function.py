@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 from ..errors import DiffCompareError, ShapeError
 from .core import INPUT, Expr, as_expr, as_shape, flatten, free_inputs, fresh, input_, is_fresh, postorder, rebuild, unflatten
 from .structural import reshape
@@ -136,7 +135,9 @@ def _check(f: Function) -> None:
         if node not in known:
             twin = [i for i in f.inputs if i.params[0] == node.params[0]]
             hint = f"; an input of that name has shape {twin[0].shape}, the one used {node.shape}" if twin else ""
-            raise DiffCompareError(f"{f.name}: {node.params[0]!r} is used but is not among the inputs {', '.join(f.names) or '(none)'}{hint}")
+            raise DiffCompareError(
+                f"{f.name}: {node.params[0]!r} is used but is not among the inputs {', '.join(f.names) or '(none)'}{hint}"
+            )
 
 
 def _load(name: str, inputs: int, outputs: int, single: bool, keys: list[tuple[str, tuple[str, ...]]], flat: Any) -> Function:
@@ -218,7 +219,9 @@ def _rows(f: Function, operator: str, given: Any, names: tuple[str, ...]) -> dic
     else:
         values = given if isinstance(given, list | tuple) else [given]
         if len(values) != len(names):
-            raise ShapeError(f"{f.name}: the {operator} has {len(values)} parts for {len(names)} inputs ({', '.join(names)}); a dict by name gives fewer")
+            raise ShapeError(
+                f"{f.name}: the {operator} has {len(values)} parts for {len(names)} inputs ({', '.join(names)}); a dict by name gives fewer"
+            )
         rows = {(n,): as_expr(v) for n, v in zip(names, values, strict=True)}
     for key, row in rows.items():
         shape = (*f.output.shape, *(k for n in key for k in f.input(n).shape))
@@ -239,5 +242,7 @@ def as_function(f: Any) -> Function:
 
         return parse(f)
     if callable(f):
-        raise TypeError(f"{getattr(f, '__name__', f)!r} is a Python function: trace it first, dc.trace(fn, x=(), w=(3,)) with the shapes of its arguments")
+        raise TypeError(
+            f"{getattr(f, '__name__', f)!r} is a Python function: trace it first, dc.trace(fn, x=(), w=(3,)) with the shapes of its arguments"
+        )
     raise TypeError(f"expected a Function, an expression or text, got {type(f).__name__}")

@@ -49,9 +49,9 @@ def cotangents(outputs: Sequence[Expr], seeds: Sequence[Expr | None], wrt: Seque
         for i, (argument, part) in enumerate(zip(node.args, node.primitive.vjp(node, cotangent, wild), strict=True)):
             if part is not None and argument in active:
                 below = None if guard is None and node.primitive.name != "where" else _guard_below(node, i, guard)
-                if guard is not None and isinstance(node.primitive, Elementwise) and part is not cotangent:
-                    part = choose(guard, part, 0.0)
-                terms.setdefault(argument, []).append((part, below, wild or singular))
+                masked = guard is not None and isinstance(node.primitive, Elementwise) and part is not cotangent
+                term = choose(guard, part, 0.0) if masked else part
+                terms.setdefault(argument, []).append((term, below, wild or singular))
     return [total.get(node) for node in wrt]
 
 
