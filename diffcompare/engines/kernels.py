@@ -112,7 +112,7 @@ def _product_kernel(node: Expr) -> Kernel:
             c = (b[..., 0] @ a.T)[..., None]  # one product for a batch of vectors, not one for each
         else:
             c = a @ b
-        c = c.reshape(*c.shape[: c.ndim - 2 - len(s)], *s, *m, *n)
+        c = c.reshape((*c.shape[: c.ndim - 2 - len(s)], *s, *m, *n))
         return _arranged(c, order_output, None)
 
     return product
