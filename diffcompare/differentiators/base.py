@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dsl.core import Expr, Shape
+from ..dsl.core import Expr, Shape, collector_paused
 from ..dsl.function import Function, as_function, bind
 from ..dsl.named import Named, nested
 from ..engines.base import Array, Engine
@@ -107,16 +107,20 @@ class Runner(ABC):
     """A request made executable by one method on one engine.
 
     function: the derivative as a Function, where the method gives one; the primal for finite differences.
-    cost: operations of one call; calls: evaluations of the primal at each call (0 where it is not called as such).
+    calls: evaluations of the primal at each call (0 where it is not called as such).
     source: what the engine runs. single: scalars in, a flat tuple of scalars out, where everything is scalar; or None.
     """
 
     function: Function
-    cost: Cost
     calls: int = 0
     source: str = ""
     compile_s: float = 0.0
     single: Callable[..., tuple[float, ...]] | None = None
+
+    @property
+    @abstractmethod
+    def cost(self) -> Cost:
+        """Operations by kind in one call at one point."""
 
     @abstractmethod
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
@@ -186,11 +190,12 @@ class Derivative:
         names = _wrt_names(function, wrt)
         cut = [n for n in names if n not in function.names]
         started = time.perf_counter()
-        outer, inner = function.cut(cut) if cut else (function, None)
-        self._request = Request(outer, operator, tuple(outer.input(n) for n in names), order)
-        _check_request(self._request)
-        self._runner = method.runner(self._request, engine, precision, memory)
-        self._inner = None if inner is None else engine.compile(inner, precision)
+        with collector_paused():
+            outer, inner = function.cut(cut) if cut else (function, None)
+            self._request = Request(outer, operator, tuple(outer.input(n) for n in names), order)
+            _check_request(self._request)
+            self._runner = method.runner(self._request, engine, precision, memory)
+            self._inner = None if inner is None else engine.compile(inner, precision)
         self.compile_s = self._runner.compile_s
         self.derive_s = time.perf_counter() - started - self.compile_s
         self._names = function.names

@@ -6,6 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -70,12 +71,19 @@ class GraphRunner(Runner):
         self._compiled = engine.compile(derived.function, precision)
         self.compile_s = time.perf_counter() - started
         self.source = self._compiled.source
-        self._one: Cost = cost(derived.function)
         self._memory = memory
         self._dtype = np.dtype(precision)
         self.sweeps = int(np.prod([s.entries for s in derived.seeds], dtype=np.int64))
-        self.cost = self._one * self.sweeps
         self.single = None if derived.seeds else self._compiled.single
+
+    @cached_property
+    def _one(self) -> Cost:
+        return cost(self.function)
+
+    @property
+    def cost(self) -> Cost:
+        """Operations of one call at one point: those of the compiled function, for every unit direction."""
+        return self._one * self.sweeps
 
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
         given = [*values, *directions]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import BOOL, FUNCTIONS, REAL, Expr, constant, literal, register
+from .core import BOOL, FUNCTIONS, REAL, Expr, literal, register
 from .elementwise import INF, NAN, NONNEGATIVE, POSITIVE, Elementwise, Interval, fold, is_exactly, number
 
 NORMAL_MIN = 2.2250738585072014e-308
@@ -27,9 +27,10 @@ def _simplify_add(x: Expr, y: Expr) -> Expr | None:
 
 def _simplify_mul(x: Expr, y: Expr) -> Expr | None:
     for a, b in ((x, y), (y, x)):
-        if is_exactly(a, 1.0):
+        factor = number(a)
+        if factor == 1.0:
             return b
-        if is_exactly(a, -1.0):
+        if factor == -1.0:
             return neg(b)
     return fold(np.multiply, x, y)
 
@@ -62,7 +63,7 @@ sub = register(
     )
 )
 
-neg = register(
+neg: Elementwise = register(
     Elementwise(
         "neg",
         partials=lambda y, x: (-1.0,),
@@ -226,7 +227,7 @@ class Where(Elementwise):
         return [None, where(condition, cotangent, 0.0), where(condition, 0.0, cotangent)]
 
 
-where = register(
+where: Elementwise = register(
     Where(
         "where",
         3,
@@ -239,7 +240,7 @@ where = register(
     )
 )
 
-inside = register(
+inside: Elementwise = register(
     Elementwise(
         "inside",
         2,
@@ -264,7 +265,7 @@ sign = register(
     )
 )
 
-abs_ = register(
+abs_: Elementwise = register(
     Elementwise(
         "abs",
         partials=lambda y, x: (sign(x),),  # 0 at 0, the mean of -1 and 1
@@ -277,7 +278,7 @@ abs_ = register(
     )
 )
 
-floor = register(
+floor: Elementwise = register(
     Elementwise(
         "floor",
         array="floor",
@@ -323,7 +324,7 @@ minimum = register(
 
 # --- roots and powers ---
 
-sqrt = register(
+sqrt: Elementwise = register(
     Elementwise(
         "sqrt",
         partials=lambda y, x: (0.5 / abs_(y),),  # |y|: sqrt(-0.0) is -0.0, its slope +inf
@@ -398,7 +399,7 @@ pow_less_1 = register(
     )
 )
 
-pow_less_2 = register(
+pow_less_2: Elementwise = register(
     Elementwise(
         "pow_less_2",
         2,
@@ -420,7 +421,7 @@ pow_log = register(
     )
 )
 
-pow_log_2 = register(
+pow_log_2: Elementwise = register(
     Elementwise(
         "pow_log_2",
         2,

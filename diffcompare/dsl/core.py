@@ -6,12 +6,15 @@ Every walk is iterative: a chain of 100,000 nodes is an ordinary expression.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import itertools
 import operator
+import struct
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn, SupportsIndex, TypeVar
 
 import numpy as np
@@ -147,7 +150,7 @@ class Expr:
         return size_of(self.shape)
 
     @property
-    def T(self) -> Expr:
+    def T(self) -> Expr:  # noqa: N802 (NumPy's name)
         return FUNCTIONS["transpose"](self)
 
     def __len__(self) -> int:
@@ -164,7 +167,9 @@ class Expr:
         return FUNCTIONS["index"](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TypeError("expressions are immutable: x[i] = ... is not possible; collect the parts and use np.stack, np.concatenate or np.where")
+        raise TypeError(
+            "expressions are immutable: x[i] = ... is not possible; collect the parts and use np.stack, np.concatenate or np.where"
+        )
 
     def reshape(self, *shape: Any) -> Expr:
         return FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 else shape)
@@ -202,10 +207,14 @@ class Expr:
     # --- what an expression is not ---
 
     def __bool__(self) -> NoReturn:
-        raise TypeError(f"an expression has no truth value ({_short(self)}): use where(condition, a, b) instead of if, and &, |, ~ instead of and, or, not")
+        raise TypeError(
+            f"an expression has no truth value ({_short(self)}): use where(condition, a, b) instead of if, and &, |, ~ instead of and, or, not"
+        )
 
     def __float__(self) -> NoReturn:
-        raise TypeError(f"an expression is not a number ({_short(self)}): instead of float(x) or math.sin(x) use dc.sin(x) or np.sin(x); to evaluate, use dc.value(f)(...)")
+        raise TypeError(
+            f"an expression is not a number ({_short(self)}): instead of float(x) or math.sin(x) use dc.sin(x) or np.sin(x); to evaluate, use dc.value(f)(...)"
+        )
 
     def __index__(self) -> NoReturn:
         raise TypeError(f"an expression is not an index ({_short(self)}): indices and sizes are static integers")
@@ -254,11 +263,11 @@ class Expr:
 
 
 _new = object.__new__
-_set_primitive = Expr.primitive.__set__  # type: ignore[attr-defined]
-_set_args = Expr.args.__set__  # type: ignore[attr-defined]
-_set_params = Expr.params.__set__  # type: ignore[attr-defined]
-_set_shape = Expr.shape.__set__  # type: ignore[attr-defined]
-_set_dtype = Expr.dtype.__set__  # type: ignore[attr-defined]
+_set_primitive = Expr.__dict__["primitive"].__set__
+_set_args = Expr.__dict__["args"].__set__
+_set_params = Expr.__dict__["params"].__set__
+_set_shape = Expr.__dict__["shape"].__set__
+_set_dtype = Expr.__dict__["dtype"].__set__
 
 
 class _Reference(weakref.ref[Expr]):
@@ -294,10 +303,25 @@ def intern(primitive: Primitive, args: tuple[Expr, ...], params: tuple[Any, ...]
         _set_params(node, params)
         _set_shape(node, shape)
         _set_dtype(node, dtype)
-        reference = _Reference(node, _forget)  # type: ignore[arg-type]
+        reference = _Reference(node, _forget)
         reference.key = key
         _nodes[key] = reference
         return node
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No cyclic garbage collection inside: a pass makes many nodes and no garbage, and each full collection walks them all.
+
+    The collector is left as it was found; threads that overlap may pause it a little longer than their own pass.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def live_nodes() -> int:
@@ -383,9 +407,9 @@ def function_of_the_dsl(function: F) -> F:
     return function
 
 
-def _binary(name: str, left: Any, right: Any) -> Any:
+def _binary(name: str, left: Any, right: Any) -> Expr:
     if not isinstance(left, Operand) or not isinstance(right, Operand):
-        return NotImplemented
+        return NotImplemented  # type: ignore[no-any-return]  # how an operator passes the question on
     return FUNCTIONS[name](left, right)
 
 
@@ -412,6 +436,9 @@ def is_fresh(node: Expr) -> bool:
     return node.primitive is INPUT and node.params[1] != 0
 
 
+_bits = struct.Struct("d").pack
+
+
 class Literal:
     """A constant's value, equal to another only bit by bit: -0.0 is not 0.0 and a NaN equals itself."""
 
@@ -425,7 +452,7 @@ class Literal:
         elif isinstance(value, bool):
             self.key = ("?", value)
         else:
-            self.key = ("d", np.float64(value).tobytes())
+            self.key = ("d", _bits(value))
 
     def __hash__(self) -> int:
         return hash(self.key)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .core import BOOL, FUNCTIONS, REAL, Expr, Literal, Primitive, constant, intern, joint_shape, literal
-from .structural import broadcast
+from .core import CONSTANT, FUNCTIONS, REAL, Expr, Primitive, constant, intern, joint_shape, literal
+from .structural import broadcast, broadcast_
 
 INF = math.inf
 NAN = math.nan
@@ -50,7 +50,8 @@ class Elementwise(Primitive):
 
     partials(y, *args): one derivative for each argument: an expression or a number, None where it is exactly zero.
     evaluate(*args): a DSL expression for the value. A primitive without one is native to the engines:
-    array: its name in NumPy, jax.numpy or scipy.special; scalar: its name in math, or a template such as "{0} + {1}".
+    array: its name in NumPy, jax.numpy or scipy.special; scalar: its name in math, or a template such as "{0} + {1}";
+    either may be a callable instead.
     sympy(sp, *args), ball(b, *args): its forms in SymPy and on power series of balls, in the vocabularies of
     transforms/sympy.py and reference.py; without one, `evaluate` serves.
     complex(*pairs): the (real, imaginary) parts for arguments that are such pairs, in the DSL.
@@ -67,8 +68,8 @@ class Elementwise(Primitive):
         *,
         partials: Callable[..., tuple[Partial, ...]] | None = None,
         evaluate: Callable[..., Expr] | None = None,
-        array: str | None = None,
-        scalar: str | None = None,
+        array: str | Callable[..., Any] | None = None,
+        scalar: str | Callable[..., Any] | None = None,
         sympy: Callable[..., Any] | None = None,
         ball: Callable[..., Any] | None = None,
         complex: Callable[..., tuple[Expr, Expr]] | None = None,
@@ -103,12 +104,16 @@ class Elementwise(Primitive):
         return self.apply([a if isinstance(a, Expr) else constant(a) for a in args])
 
     def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
-        if not self.takes_bool:
-            args = [FUNCTIONS["real"](a) if a.dtype == BOOL else a for a in args]
         shape = args[0].shape
-        if any(a.shape != shape for a in args):
-            shape = joint_shape(self.name, [a.shape for a in args])
-            args = [broadcast(a, shape) for a in args]
+        for a in args:
+            if a.dtype is not REAL and not self.takes_bool:
+                args = [FUNCTIONS["real"](a) for a in args]
+                break
+        for a in args:
+            if a.shape != shape:
+                shape = joint_shape(self.name, [a.shape for a in args])
+                args = [broadcast(a, shape) for a in args]
+                break
         if self.simplify is not None:
             simpler = self.simplify(*args)
             if simpler is not None:
@@ -141,22 +146,25 @@ def times(partial: Expr | float, tangent: Expr, wild: bool) -> Expr:
 
 def number(node: Expr) -> float | None:
     """The value of a real scalar constant, also under a broadcast; None for anything else."""
-    while node.primitive.name == "broadcast":
+    while node.primitive is broadcast_:
         node = node.args[0]
-    value = literal(node)
+    if node.primitive is not CONSTANT:
+        return None
+    value = node.params[0].value
     return value if isinstance(value, float) else None
 
 
 def is_exactly(node: Expr, value: float) -> bool:
     """Whether every entry of the node is the constant `value`, bit for bit."""
     known = number(node)
-    return known is not None and Literal(known) == Literal(value)
+    return known == value and math.copysign(1.0, known) == math.copysign(1.0, value)
 
 
 def fold(operation: Callable[..., Any], *args: Expr) -> Expr | None:
     """The constant result of a correctly rounded operation on scalar constants, None if an argument is not one."""
+    for a in args:
+        if a.primitive is not CONSTANT or a.shape:
+            return None
     values = [literal(a) for a in args]
-    if any(v is None or isinstance(v, np.ndarray) for v in values):
-        return None
     with np.errstate(all="ignore"):
         return constant(operation(*(v if isinstance(v, bool) else np.float64(v) for v in values)))

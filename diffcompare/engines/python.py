@@ -65,7 +65,7 @@ def _runner(plan: Schedule) -> tuple[Callable[..., tuple[float, ...]], str]:
     if len(plan.prelude) + len(plan.body) > SOURCE_LIMIT:
         return _tape(plan), f"# {len(plan.body)} operations: a tape, not source"
     source = _print(plan, careful=False)
-    fast = _compile(source, dict(_VOCABULARY), plan)
+    fast = _compile(source, _vocabulary(plan), plan)
     careful: list[Callable[..., tuple[float, ...]]] = []
 
     def run(*args: float) -> tuple[float, ...]:
@@ -110,13 +110,22 @@ def _template(node: Expr) -> str:
     primitive = node.primitive
     if not isinstance(primitive, Elementwise) or primitive.scalar is None:
         raise Unsupported(f"{primitive.name} has no form on Python floats")
-    if "{" in primitive.scalar:
+    if isinstance(primitive.scalar, str) and "{" in primitive.scalar:
         return primitive.scalar
-    return f"{primitive.scalar}({', '.join(f'{{{k}}}' for k in range(primitive.arity))})"
+    name = primitive.scalar if isinstance(primitive.scalar, str) else primitive.name
+    return f"{name}({', '.join(f'{{{k}}}' for k in range(primitive.arity))})"
+
+
+def _vocabulary(plan: Schedule) -> dict[str, Any]:
+    """math and what it lacks, and the users' own functions."""
+    own = {n.primitive.name: n.primitive.scalar for n in plan.body if isinstance(n.primitive, Elementwise) and callable(n.primitive.scalar)}
+    return {**_VOCABULARY, **own}
 
 
 def _careful(primitive: Elementwise, plain: Callable[..., Any]) -> Callable[..., Any]:
     """The scalar form where it gives a number, what NumPy gives by IEEE 754 where it raises."""
+    if callable(primitive.scalar):
+        return primitive.scalar
     ufunc = elementwise_kernel(primitive)
 
     def function(*args: Any) -> Any:
@@ -128,10 +137,10 @@ def _careful(primitive: Elementwise, plain: Callable[..., Any]) -> Callable[...,
     return function
 
 
-def _plain(node: Expr) -> Callable[..., Any]:
+def _plain(node: Expr, plan: Schedule) -> Callable[..., Any]:
     names = [f"a{k}" for k in range(len(node.args))]
     text = f"lambda {', '.join(names)}: {_template(node).format(*names)}"
-    return eval(text, dict(_VOCABULARY))  # type: ignore[no-any-return]  # noqa: S307  the text of our own row, no user's
+    return eval(text, _vocabulary(plan))  # type: ignore[no-any-return]  # noqa: S307  the text of our own row, no user's
 
 
 def _careful_functions(plan: Schedule) -> dict[str, Any]:
@@ -139,7 +148,7 @@ def _careful_functions(plan: Schedule) -> dict[str, Any]:
     for node in (*plan.prelude, *plan.body):
         if node.primitive.name not in space:
             assert isinstance(node.primitive, Elementwise)
-            space[node.primitive.name] = _careful(node.primitive, _plain(node))
+            space[node.primitive.name] = _careful(node.primitive, _plain(node, plan))
     return space
 
 
