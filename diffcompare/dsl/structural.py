@@ -145,7 +145,7 @@ class Sum(Structural):
             return np.zeros(self.shape(params, x.shape)).astype(object)
         boxed = np.empty((), dtype=object)  # a single entry comes back bare, and may not become an array by itself
         boxed[()] = np.add.reduce(x, axis=axes)
-        return boxed if len(axes) == x.ndim else boxed[()]  # type: ignore[no-any-return]
+        return boxed if len(axes) == x.ndim else boxed[()]
 
     def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
         (x,), (axes,) = args, params
@@ -251,7 +251,7 @@ class Take(Structural):
         return tuple(shape)
 
     def evaluate(self, params: tuple[Any, ...], *values: Array) -> Array:
-        return np.take(values[0], params[1].value, axis=params[0])
+        return np.take(values[0], params[1].value, axis=params[0])  # type: ignore[no-any-return]
 
     def transpose(self, node: Expr, i: int, cotangent: Expr) -> Expr:
         axis, indices = node.params
@@ -290,11 +290,11 @@ class Scatter(Structural):
 def _first_use(indices: Array) -> Array:
     """For each position the first position that holds the same index."""
     _, first, inverse = np.unique(indices, return_index=True, return_inverse=True)
-    return first[inverse]  # type: ignore[no-any-return]
+    return first[inverse]
 
 
 def _distinct(indices: Literal) -> bool:
-    return len(np.unique(indices.value)) == len(indices.value)
+    return np.unique(indices.value).size == np.size(indices.value)
 
 
 class Concatenate(Structural):
@@ -755,12 +755,12 @@ def matmul(a: Any, b: Any) -> Expr:
 @function_of_the_dsl
 def dot(a: Any, b: Any) -> Expr:
     """np.dot for vectors and matrices (scalars multiply)."""
-    a, b = as_expr(a), as_expr(b)
-    if not a.ndim or not b.ndim:
-        return a * b
-    if a.ndim > 2 or b.ndim > 2:
-        raise ShapeError(f"dot: takes vectors and matrices, got {a.shape} and {b.shape}; use matmul or einsum")
-    return matmul(a, b)
+    x, y = as_expr(a), as_expr(b)
+    if not x.ndim or not y.ndim:
+        return x * y
+    if x.ndim > 2 or y.ndim > 2:
+        raise ShapeError(f"dot: takes vectors and matrices, got {x.shape} and {y.shape}; use matmul or einsum")
+    return matmul(x, y)
 
 
 @function_of_the_dsl

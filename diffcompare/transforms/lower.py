@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..dsl.arithmetic import pow_
 from ..dsl.composite import Composite
@@ -45,12 +45,13 @@ def _expansion(node: Expr, args: Sequence[Expr]) -> Expr:
     if isinstance(primitive, Composite):
         assert primitive.evaluate is not None
         return primitive.evaluate(args[0], *node.params)
-    assert isinstance(primitive, Elementwise) and primitive.evaluate is not None
+    assert isinstance(primitive, Elementwise)
+    assert primitive.evaluate is not None
     return primitive.evaluate(*args)
 
 
 # Products are faster than pow and at most 1.5 ulp; (1/x)² and not 1/x², whose square underflows earlier.
-_POWERS = {
+_POWERS: dict[float, Callable[[Expr], Expr]] = {
     2.0: lambda x: x * x,
     3.0: lambda x: x * x * x,
     4.0: lambda x: (x * x) * (x * x),
