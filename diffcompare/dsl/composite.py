@@ -83,8 +83,11 @@ class Softmax(Composite):
         return shape
 
     def _product(self, node: Expr, v: Expr) -> Expr:
-        weighted = sum_over(node * v, axis=node.params[0], keepdims=True)
-        return node * (v - weighted)
+        # (diag(s) - s sᵀ) v is the same for v - c; with c the entry of v at the largest x, no 1 - s cancels where s is nearly 1
+        (x,), (axes,) = node.args, node.params
+        largest = _ties(keep_axes(x, axes, max_.apply([x], (axes,)), True), x, axes)
+        v = v - sum_over(largest * v, axis=axes, keepdims=True)
+        return node * (v - sum_over(node * v, axis=axes, keepdims=True))
 
     def jvp(self, node: Expr, tangents: Sequence[Expr | None], wild: bool = False) -> Expr | None:
         (t,) = tangents

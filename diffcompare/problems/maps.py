@@ -17,7 +17,7 @@ def logistic_map(n: int) -> Problem:
         iterates.append(4 * iterates[-1] * (1 - iterates[-1]))
     slope, curvature = _slope_and_curvature(iterates)
     return Problem(
-        function=function([x], iterates[-1], name="logistic_map", derivative=slope, gradient=slope, hessian=curvature),
+        function=function([x], iterates[-1], name="logistic_map", derivative=slope, hessian=curvature),
         points=(
             Point("start", x=0.2),  # n = 4: f = 0.28901376, f' = 9.0660864
             Point("fixed point", x=0.75),  # f = 3/4, f' = (-2)**(n-1)
