@@ -273,7 +273,8 @@ class Reference:
     ) -> Certified:
         """The operator's result at a point, see Certified.
 
-        point: {input name: finite number or array of the input's shape}. wrt: inputs, all by default. order: of `derivative`.
+        point: {input name: finite number or array of the input's shape}. wrt: inputs, all by default. order: of `derivative`,
+        and of the directional derivative `jvp`.
         tangent (jvp, hvp): a value for each input in wrt, cotangent (vjp): for each output; a bare one, a sequence or a dict.
         Raises DomainError for values that are not finite, ShapeError for shapes that do not fit, Unsupported for a
         primitive without ball form.

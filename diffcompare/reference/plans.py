@@ -62,7 +62,7 @@ def plan(function: Function, operator: str, wrt: Sequence[Expr], order: int = 1,
     if operator == "hessian":
         return Plan([(*o, *a, *b) for o in layout.out for a in layout.wrt for b in layout.wrt], layout.second())
     if operator == "jvp":
-        return layout.directional(layout.direction(tangent), 1)
+        return layout.directional(layout.direction(tangent), order)
     if operator == "vjp":
         return Plan(layout.wrt, layout.pulled(layout.weights(cotangent)))
     if operator == "hvp":
