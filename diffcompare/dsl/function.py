@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -126,8 +127,7 @@ def _check(f: Function) -> None:
     for node in f.inputs:
         if node.primitive is not INPUT:
             raise DiffCompareError(f"{f.name}: {node!r} is not an input; inputs are made by dc.symbol or dc.symbols")
-    plain = [i.params[0] for i in f.inputs if not is_fresh(i)]
-    repeated = sorted({n for n in plain if plain.count(n) > 1})
+    repeated = [n for n, count in Counter(i.params[0] for i in f.inputs if not is_fresh(i)).items() if count > 1]
     if repeated:
         raise DiffCompareError(f"{f.name}: the input {repeated[0]!r} is given twice")
     known = set(f.inputs)
