@@ -94,7 +94,7 @@ def judge(blocks: Sequence[Array], truth: Truth, allowed: Array, precision: str 
     """The verdict on an answer.
 
     blocks: the answer, one array for each block of the truth. allowed: for each entry of the truth the absolute error
-    that the method may make there; NaN where no bound is known, which leaves the entry unjudged.
+    that the method may make there; NaN where no bound is known: errors are measured there, but not judged.
     status, the first that applies: inaccurate where a block has another shape; nan where an entry is NaN or infinite
     and its truth finite; inaccurate where an error exceeds what is allowed, or a finite number is given where the
     function is not defined; unjudged where no entry could be compared although derivatives may exist; ok.
@@ -115,33 +115,34 @@ def judge(blocks: Sequence[Array], truth: Truth, allowed: Array, precision: str 
         "undefined_finite": int((undefined & np.isfinite(answer)).sum()),
         "uncertified": int(((truth.status == "unresolved") | (defined & ~judged)).sum()),
     }
-    if judged.any():
-        facts |= _errors(answer, truth, allowed, judged, precision)
+    if defined.any():
+        facts |= _errors(answer, truth, allowed, defined, precision)
     status, message = _verdict(answer, truth, judged, facts)
     return Judgement(status, message, **facts)
 
 
-def _errors(answer: Array, truth: Truth, allowed: Array, judged: Array, precision: str) -> dict[str, Any]:
-    """The error measures over the judged entries, and the entry whose error is largest against its bound."""
-    a, t, b = answer[judged], truth.values[judged], allowed[judged]
+def _errors(answer: Array, truth: Truth, allowed: Array, defined: Array, precision: str) -> dict[str, Any]:
+    """The error measures over the certified entries, and the entry whose error is largest against its bound."""
+    a, t, b = answer[defined], truth.values[defined], allowed[defined]
     with np.errstate(all="ignore"):
         error = np.where(a == t, 0.0, np.abs(a - t))  # equal infinities differ by 0, not by NaN
         error[np.isnan(error)] = math.inf
-        against = np.where(error == 0, 0.0, error / b)
+        against = np.where((error == 0) | np.isnan(b), 0.0, error / b)
         worst = int(np.argmax(against))
         relative = (error / np.abs(t))[t != 0]
         largest = float(np.max(np.abs(t)))
         norm = float(np.max(error)) / largest if largest else (math.inf if np.any(error) else 0.0)
         gap = float(np.spacing(np.abs(np.dtype(precision).type(t[worst]))))
-        conditions = truth.condition[judged]
+        conditions = truth.condition[defined]
+        known = not math.isnan(b[worst])
         return {
             "error_ulp": float(np.max(ulps(a, t, precision))),
             "error_rel": float(np.max(relative)) if relative.size else None,
             "error_norm": norm,
-            "bound_ulp": float(b[worst]) / gap if math.isfinite(gap) else None,
-            "bound_rel": float(b[worst] / abs(t[worst])) if t[worst] else None,
-            "error_over_bound": float(against[worst]),
-            "worst": int(np.flatnonzero(judged)[worst]),
+            "bound_ulp": float(b[worst]) / gap if known and math.isfinite(gap) else None,
+            "bound_rel": float(b[worst] / abs(t[worst])) if known and t[worst] else None,
+            "error_over_bound": float(against[worst]) if known else None,
+            "worst": int(np.flatnonzero(defined)[worst]),
             "worst_value": float(a[worst]),
             "worst_truth": float(t[worst]),
             "condition": None if np.all(np.isnan(conditions)) else float(np.nanmax(conditions)),
@@ -149,10 +150,10 @@ def _errors(answer: Array, truth: Truth, allowed: Array, judged: Array, precisio
 
 
 def _verdict(answer: Array, truth: Truth, judged: Array, facts: dict[str, Any]) -> tuple[str, str]:
-    wrong = judged & np.isfinite(truth.values) & ~np.isfinite(answer)
+    wrong = (truth.status == "ok") & np.isfinite(truth.values) & ~np.isfinite(answer)
     if wrong.any():
         return "nan", f"{answer[wrong][0]} in {int(wrong.sum())} of {answer.size} entries whose truth is finite, first at entry {np.flatnonzero(wrong)[0]}"
-    if facts.get("error_over_bound", 0.0) > 1:
+    if (facts.get("error_over_bound") or 0.0) > 1:
         place, got, true = facts["worst"], facts["worst_value"], facts["worst_truth"]
         relative = f", relatively {abs(got - true) / abs(true):.2g}" if true else ""
         allowed = facts["error_over_bound"]
