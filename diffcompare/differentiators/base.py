@@ -193,7 +193,7 @@ class Derivative:
         with collector_paused():
             outer, inner = function.cut(cut) if cut else (function, None)
             self._request = Request(outer, operator, tuple(outer.input(n) for n in names), order)
-            _check_request(self._request)
+            check_request(self._request)
             self._runner = method.runner(self._request, engine, precision, memory)
             self._inner = None if inner is None else engine.compile(inner, precision)
         self.compile_s = self._runner.compile_s
@@ -296,7 +296,7 @@ def _wrt_names(function: Function, wrt: str | Sequence[str] | None) -> tuple[str
     return names
 
 
-def _check_request(request: Request) -> None:
+def check_request(request: Request) -> None:
     f, operator = request.function, request.operator
     shapes = ", ".join(str(o.shape) for o in f.outputs)
     if operator in NEEDS_SCALAR_OUTPUT and (len(f.outputs) != 1 or f.outputs[0].shape != ()):
