@@ -148,7 +148,7 @@ def _placed(output: Array, position: tuple[tuple[slice, Shape], ...], seeds: Seq
     order = [*range(n, n + b), *range(n + b, part.ndim), *range(n)] if seeds[0].after else [*range(n, n + b), *range(n), *range(n + b, part.ndim)]
     shapes = [size for _, shape in position for size in shape]
     tail = (*core, *shapes) if seeds[0].after else (*shapes, *core)
-    return np.ascontiguousarray(part.transpose(order)).reshape(*joint, *tail)
+    return np.ascontiguousarray(part.transpose(order)).reshape((*joint, *tail))
 
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -230,7 +230,8 @@ def _call_name(step: Instruction, space: dict[str, Any], header: list[str]) -> s
     name = f"{primitive.name}_{len(space)}"
     space[name] = call
     shapes = ", ".join(str(a.shape) for a in step.node.args)
-    header.append(f"# {name}: {primitive.name}{step.node.params} of shape {shapes} -> {step.node.shape}")
+    params = " ".join(repr(step.node.params).split())
+    header.append(f"# {name}: {primitive.name}{params if len(params) < 100 else params[:97] + '...'} of shape {shapes} -> {step.node.shape}")
     return name
 
 
