@@ -257,7 +257,7 @@ def test_the_chain_s_middle_is_named_so_that_dy2_dw1_is_dy2_dy1_times_dy1_dw1() 
 
 
 def test_black_scholes_start_is_the_textbook_price() -> None:
-    """Hull, Options, Futures, and Other Derivatives: S = K = 100, sigma 20 %, one year, 5 %: 10.4506, delta 0.6368, vega 37.52."""
+    """The example of every option calculator: S = K = 100, sigma 20 %, one year, 5 %: price 10.4506, delta 0.6368, vega 37.524."""
     (problem,) = find("black_scholes")
     delta, _, vega, _, _ = _at_start(problem, "gradient")
     assert [f"{float(v):.4f}" for v in (*_at_start(problem, "value"), delta, vega)] == ["10.4506", "0.6368", "37.5240"]

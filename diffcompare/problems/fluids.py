@@ -50,8 +50,8 @@ def helmholtz(n: int) -> Problem:
             Point("dense", x=0.999 / (b @ graded) * graded),  # s = 0.999, near the pole at 1
             Point("traces", x=traces),
         ),
-        source=f"{SURVEY}, section 6.1 and figure 5, after Griewank (1989); "
-        "Peng, Robinson: A New Two-Constant Equation of State, Ind. Eng. Chem. Fundam. 15 (1976), eqs. (4), (18)",
+        source=f"{SURVEY}, figure 5: the energy whose gradient is timed there, after Griewank (1989); "
+        "Peng, Robinson: A New Two-Constant Equation of State, Ind. Eng. Chem. Fundam. 15 (1976), eq. (4), integrated over the volume",
         tags=("survey", "physics"),
     )
 

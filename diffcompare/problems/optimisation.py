@@ -41,6 +41,6 @@ def rosenbrock(n: int) -> Problem:
             Point("far", x=np.where(even, 1e5, -1e5)),
         ),
         source="Rosenbrock: An Automatic Method for Finding the Greatest or Least Value of a Function, Computer J. 3 (1960), "
-        "f = 100 (x2 - x1²)² + (1 - x1)²; chained over n variables as in De Jong (1975), function F2",
+        "f = 100 (x2 - x1²)² + (1 - x1)²; chained over the pairs of neighbours as scipy.optimize.rosen does",
         tags=("optimisation", "polynomial"),
     )

@@ -81,7 +81,7 @@ def speelpenning(n: int) -> Problem:
             Point("two zeros", x=np.where(steps <= 2, 0.0, factors)),  # all of the gradient is 0
         ),
         source="Speelpenning: Compiling Fast Partial Derivatives of Functions Given by Algorithms, thesis, University of Illinois (1980); "
-        "Griewank: On Automatic Differentiation, in Mathematical Programming, Kluwer (1989), section 2",
+        "Griewank: On Automatic Differentiation, in Mathematical Programming, Kluwer (1989)",
         tags=("reduction", "polynomial"),
     )
 

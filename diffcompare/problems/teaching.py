@@ -75,7 +75,7 @@ def _two_layer_chain() -> Problem:
             Point("tenths", x=0.1, w1=-0.7, b1=0.3, w2=1.1, b2=-0.9),
             Point("cancelling", x=0.3, w1=1 / 3, b1=-0.1, w2=-5.0, b2=0.5),  # x w1 + b1 is nearly 0
         ),
-        source="Rumelhart, Hinton, Williams: Learning representations by back-propagating errors, Nature 323 (1986), eqs. (1), (4)-(6), "
+        source="Rumelhart, Hinton, Williams: Learning representations by back-propagating errors, Nature 323 (1986), eqs. (1), (6), (7), "
         "for two layers of one linear unit: y1 = x w1 + b1, y2 = y1 w2 + b2",
         tags=("teaching", "network"),
         wrt=("w1", "b1", "w2", "b2"),
@@ -117,7 +117,7 @@ def _polar_to_cartesian() -> Problem:
             Point("origin", r=0.0, theta=1.0),
             Point("near a right angle", r=1e3, theta=1.5707963),
         ),
-        source="DLMF, section 1.5(ii), eqs. 1.5.13-1.5.14: x = r cos θ, y = r sin θ, with Jacobian determinant r (eq. 1.5.39)",
+        source="NIST Digital Library of Mathematical Functions, section 1.5(ii), polar coordinates: x = r cos θ, y = r sin θ",
         tags=("teaching", "coordinates"),
     )
 
