@@ -43,7 +43,7 @@ add = register(
         simplify=_simplify_add,
         array="add",
         scalar="{0} + {1}",
-        sympy=lambda sp, a, b: a + b,
+        sympy=lambda sp, a, b: sp.add(a, b),
         ball=lambda b, x, y: x + y,
         complex=lambda z, w: (z[0] + w[0], z[1] + w[1]),
     )
@@ -57,7 +57,7 @@ sub = register(
         simplify=lambda a, b: a if is_exactly(b, 0.0) else fold(np.subtract, a, b),
         array="subtract",
         scalar="{0} - {1}",
-        sympy=lambda sp, a, b: a - b,
+        sympy=lambda sp, a, b: sp.sub(a, b),
         ball=lambda b, x, y: x - y,
         complex=lambda z, w: (z[0] - w[0], z[1] - w[1]),
     )
@@ -70,7 +70,7 @@ neg: Elementwise = register(
         simplify=lambda x: x.args[0] if x.primitive is neg else fold(np.negative, x),
         array="negative",
         scalar="-{0}",
-        sympy=lambda sp, x: -x,
+        sympy=lambda sp, x: sp.neg(x),
         ball=lambda b, x: -x,
         complex=lambda z: (-z[0], -z[1]),
     )
@@ -84,7 +84,7 @@ mul = register(
         simplify=_simplify_mul,
         array="multiply",
         scalar="{0} * {1}",
-        sympy=lambda sp, a, b: a * b,
+        sympy=lambda sp, a, b: sp.mul(a, b),
         ball=lambda b, x, y: x * y,
         complex=lambda z, w: (z[0] * w[0] - z[1] * w[1], z[0] * w[1] + z[1] * w[0]),
     )
@@ -113,7 +113,7 @@ div = register(
         simplify=lambda a, b: a if is_exactly(b, 1.0) else fold(np.divide, a, b),
         array="divide",
         scalar="{0} / {1}",
-        sympy=lambda sp, a, b: a / b,
+        sympy=lambda sp, a, b: sp.div(a, b),
         ball=lambda b, x, y: b.div(x, y),
         complex=_complex_div,
         domain=(Interval(), POSITIVE),
@@ -130,7 +130,7 @@ chain_mul = register(
         simplify=_simplify_mul,
         array="chain_mul",
         scalar="chain_mul({0}, {1})",
-        sympy=lambda sp, a, b: a * b,
+        sympy=lambda sp, a, b: sp.chain_mul(a, b),
         ball=lambda b, x, y: x * y,
     )
 )
@@ -189,7 +189,7 @@ real = register(
         simplify=lambda x: x if x.dtype == REAL else fold(float, x),
         array="real",
         scalar="float({0})",
-        sympy=lambda sp, c: sp.where(c, 1, 0),
+        sympy=lambda sp, c: sp.real(c),
         ball=lambda b, c: b.where(c, b.number(1.0), b.number(0.0)),
         takes_bool=True,
     )
@@ -348,7 +348,7 @@ def _pow_partials(p: Expr, x: Expr, y: Expr) -> tuple[Expr | None, Expr | None]:
     n = number(y)
     if n is not None and _exact_decrement(n):
         return (None if n == 0 else n * pow_(x, n - 1.0)), pow_log(x, y)
-    return chain_mul(y, pow_less_1(x, y)), pow_log(x, y)  # chain_mul: 0 at y = 0 also where x**-1 is infinite
+    return pow_slope(x, y), pow_log(x, y)
 
 
 def _simplify_pow(x: Expr, y: Expr) -> Expr | None:
@@ -366,9 +366,43 @@ def _shifted_power(x: Expr, y: Expr, k: int) -> Expr:
     """x**(y - k) without rounding y - k: x**y / x**k where neither over- nor underflows."""
     p = pow_(x, y)
     q = p / x if k == 1 else p / x / x
-    safe = [lt(abs_(v), INF) & lt(NORMAL_MIN, abs_(v)) for v in (p, q)]
-    direct = pow_(x, y - float(k))
-    return where(logical_and(*safe) & ne(x, 0.0), q, direct)
+    # where p over- or underflows and the result does not, y >= k, and y - k is exact
+    return where(_normal(p) & _normal(q) & ne(x, 0.0), q, pow_(x, y - float(k)))
+
+
+def _normal(v: Expr) -> Expr:
+    return lt(abs_(v), INF) & lt(NORMAL_MIN, abs_(v))
+
+
+# A factor that is subnormal is short of digits; where only the product with a large factor is normal, x**y comes in two halves.
+
+
+def _pow_slope_value(x: Expr, y: Expr) -> Expr:
+    p = pow_less_1(x, y)
+    half = pow_(x, 0.5 * y)
+    return where(_normal(p) | ~lt(0.0, x), chain_mul(y, p), y * (half / x) * half)  # chain_mul: 0 * inf = 0 at x = y = 0
+
+
+def _times_logarithm(p: Expr, x: Expr, y: Expr, k: int) -> Expr:
+    """x**y log(x)**k from p = x**y log(x)**(k - 1)."""
+    half = pow_(x, 0.5 * y)
+    halves = half * FUNCTIONS["log"](x) * (half if k == 1 else half * FUNCTIONS["log"](x))
+    value = where(_normal(p), p * FUNCTIONS["log"](x), halves)
+    return where(eq(x, 0.0) & lt(0.0, y), 0.0, value)
+
+
+def _pow_second(s: Expr, x: Expr, y: Expr) -> Expr:
+    """y (y - 1) x**(y - 2) from s = y x**(y - 1): x**(y - 2) alone overflows for small x where a tiny y makes up for it."""
+    product = (y - 1.0) * s
+    return where(_normal(s) & _normal(product) & ne(x, 0.0), product / x, chain_mul(y * (y - 1.0), pow_(x, y - 2.0)))
+
+
+def _pow_mixed(x: Expr, y: Expr) -> Expr:
+    """x**(y - 1) (1 + y log x), 0 at x = 0 for y > 1."""
+    p, half, factor = pow_(x, y), pow_(x, 0.5 * y), 1.0 + y * FUNCTIONS["log"](x)
+    product = p * factor
+    value = where(_normal(p) & _normal(product), product / x, half / x * factor * half)
+    return where(eq(x, 0.0), where(lt(1.0, y), 0.0, pow_less_1(x, y) * factor), value)
 
 
 pow_ = register(
@@ -386,7 +420,18 @@ pow_ = register(
     )
 )
 
-# the pieces of a power's derivatives: x**(y-1), x**(y-2), x**y log x, x**y log(x)**2
+# the pieces of a power's derivatives: y x**(y-1), x**(y-1), x**(y-2), x**y log x, x**y log(x)**2
+
+pow_slope: Elementwise = register(
+    Elementwise(
+        "pow_slope",
+        2,
+        evaluate=_pow_slope_value,
+        partials=lambda s, x, y: (_pow_second(s, x, y), _pow_mixed(x, y)),
+        singular=lambda node: True,
+        domain=(POSITIVE, Interval()),
+    )
+)
 
 pow_less_1 = register(
     Elementwise(
@@ -414,8 +459,8 @@ pow_log = register(
     Elementwise(
         "pow_log",
         2,
-        evaluate=lambda x, y: where(eq(x, 0.0) & lt(0.0, y), 0.0, pow_(x, y) * FUNCTIONS["log"](x)),
-        partials=lambda q, x, y: (pow_less_1(x, y) * (1.0 + y * FUNCTIONS["log"](x)), pow_log_2(x, y)),
+        evaluate=lambda x, y: _times_logarithm(pow_(x, y), x, y, 1),
+        partials=lambda q, x, y: (_pow_mixed(x, y), pow_log_2(x, y)),
         singular=lambda node: True,
         domain=(POSITIVE, Interval()),
     )
@@ -425,7 +470,7 @@ pow_log_2: Elementwise = register(
     Elementwise(
         "pow_log_2",
         2,
-        evaluate=lambda x, y: where(eq(x, 0.0) & lt(0.0, y), 0.0, pow_log(x, y) * FUNCTIONS["log"](x)),
+        evaluate=lambda x, y: _times_logarithm(pow_log(x, y), x, y, 2),
         partials=lambda q, x, y: (
             pow_less_1(x, y) * FUNCTIONS["log"](x) * (2.0 + y * FUNCTIONS["log"](x)),
             q * FUNCTIONS["log"](x),

@@ -196,9 +196,22 @@ hypot: Elementwise = register(
         partials=lambda h, x, y: (hypot_slope(x, y), hypot_slope(y, x)),
         array="hypot",
         scalar="hypot",
-        sympy=lambda sp, x, y: sp.sqrt(x**2 + y**2),
         ball=lambda b, x, y: b.sqrt(x * x + y * y),
         kinks=lambda x, y: eq(hypot(x, y), 0.0),
+    )
+)
+
+atan2_slope: Elementwise = register(
+    Elementwise(
+        "atan2_slope",
+        2,
+        evaluate=lambda x, y: x / hypot(x, y) / hypot(x, y),
+        # (y-x)(y+x), not y² - x²: that cancels near |x| = |y|; divided by h before the product so that nothing overflows
+        partials=lambda s, x, y: (
+            (y - x) / hypot(x, y) * ((y + x) / hypot(x, y)) / hypot(x, y) / hypot(x, y),
+            -2.0 * (x / hypot(x, y) * (y / hypot(x, y)) / hypot(x, y) / hypot(x, y)),
+        ),
+        singular=lambda node: True,
     )
 )
 
@@ -206,7 +219,7 @@ atan2: Elementwise = register(
     Elementwise(
         "atan2",
         2,
-        partials=lambda a, y, x: (hypot_slope(x, y) / hypot(x, y), -(hypot_slope(y, x) / hypot(x, y))),
+        partials=lambda a, y, x: (atan2_slope(x, y), -atan2_slope(y, x)),
         singular=lambda node: True,
         array="arctan2",
         scalar="atan2",
@@ -271,18 +284,38 @@ tanh: Elementwise = register(
 # --- error function ---
 
 
-def _gauss_value(x: Expr) -> Expr:
-    """exp(-x²) with x² = h² + (|x| - h)(|x| + h), h short enough that h² is exact: rounding x² would cost 9 bits."""
-    a = minimum(abs_(x), 30.0)  # exp(-900) is 0
+def _square(x: Expr) -> tuple[Expr, Expr]:
+    """(h², rest) with x² = h² + rest, where h is |x| cut to 12 binary places, so that h² is exact: rounding x² costs 9 bits."""
+    a = minimum(abs_(x), 60.0)  # exp(-60² / 2) is 0
     h = floor(a * 4096.0) / 4096.0
-    return exp(-(h * h)) * exp(-((a - h) * (a + h)))
+    return h * h, (a - h) * (a + h)
 
+
+def _gauss_value(x: Expr) -> Expr:
+    square, rest = _square(x)
+    return exp(-square) * exp(-rest)
+
+
+def _gauss_slope_value(x: Expr) -> Expr:
+    """-2x exp(-x²) by two factors exp(-x²/2): exp(-x²) itself is subnormal, short of digits, where this product is not."""
+    square, rest = _square(x)
+    half = exp(-0.5 * square)
+    return -2.0 * (minimum(maximum(x, -60.0), 60.0) * half * exp(-rest) * half)
+
+
+gauss_slope: Elementwise = register(
+    Elementwise(
+        "gauss_slope",
+        evaluate=_gauss_slope_value,
+        partials=lambda y, x: (-2.0 * (x * y + gauss(x)),),
+    )
+)
 
 gauss = register(
     Elementwise(
         "gauss",
         evaluate=_gauss_value,
-        partials=lambda y, x: (-2.0 * (x * y),),
+        partials=lambda y, x: (gauss_slope(x),),
         ball=lambda b, x: (-(x * x)).exp(),
     )
 )
@@ -313,7 +346,6 @@ sigmoid: Elementwise = register(
         "sigmoid",
         evaluate=lambda x: 1.0 / (1.0 + exp(-x)),
         partials=lambda y, x: (sigmoid_slope(x),),
-        sympy=lambda sp, x: 1 / (1 + sp.exp(-x)),
     )
 )
 
@@ -322,7 +354,6 @@ softplus = register(
         "softplus",
         evaluate=lambda x: maximum(x, 0.0) + log1p(exp(-abs_(x))),
         partials=lambda y, x: (sigmoid(x),),
-        sympy=lambda sp, x: sp.log1p(sp.exp(x)),
         ball=lambda b, x: b.log1p(x.exp()),
     )
 )
@@ -332,7 +363,6 @@ relu = register(
         "relu",
         evaluate=lambda x: maximum(x, 0.0),
         partials=lambda y, x: (inside(eq(x, x), real(lt(0.0, x))),),  # 0 at 0, as JAX and PyTorch
-        sympy=lambda sp, x: sp.where(sp.compare("<", 0, x), x, 0),
         ball=lambda b, x: b.maximum(x, b.number(0.0)),
         kinks=lambda x: eq(x, 0.0),
     )
