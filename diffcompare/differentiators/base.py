@@ -202,7 +202,8 @@ class Derivative:
         self._shapes = [i.shape for i in function.inputs]
         self._batch = batch
         self._dtype = np.dtype(precision)
-        self._scalar = self._runner.single if inner is None and all(s == () for s in self._shapes) and precision == "float64" else None
+        plain = inner is None and self._request.directions is None and precision == "float64"
+        self._scalar = self._runner.single if plain and all(s == () for s in self._shapes) else None
 
     @property
     def function(self) -> Function:

@@ -69,6 +69,8 @@ class GraphRunner(Runner):
         self.function = derived.function
         started = time.perf_counter()
         self._compiled = engine.compile(derived.function, precision)
+        seeded = {i: s.entries for s in derived.seeds for i in s.inputs}
+        self._compiled.prepare_for([((seeded[i], *i.shape) if i in seeded else i.shape) for i in derived.function.inputs])
         self.compile_s = time.perf_counter() - started
         self.source = self._compiled.source
         self._memory = memory

@@ -27,6 +27,9 @@ class Compiled(ABC):
     source: str
     single: Callable[..., tuple[float, ...]] | None = None
 
+    def prepare_for(self, shapes: Sequence[tuple[int, ...]]) -> None:  # noqa: B027  most engines compile once for all shapes
+        """Compile for arguments of these shapes now rather than at their first call, where the engine compiles by shape."""
+
     @abstractmethod
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         """The outputs at these inputs."""

@@ -61,7 +61,14 @@ def _real(x: Any) -> Any:
     return np.multiply(x, 1.0)
 
 
-_OWN: dict[Any, Kernel] = {"chain_mul": chain_mul, "real": _real}
+def power(x: Any, y: Any) -> Any:
+    """np.power without its short cuts for a single exponent: np.power(-inf, 0.5) is nan, over an array of exponents inf."""
+    if np.ndim(y):
+        return np.power(x, y)
+    return np.power(x, np.full((1,) * max(np.ndim(x), 1), y, np.asarray(x).dtype)).reshape(np.shape(x))[()]
+
+
+_OWN: dict[Any, Kernel] = {"chain_mul": chain_mul, "real": _real, "power": power}
 
 
 def _structural_kernel(node: Expr) -> Kernel:

@@ -52,7 +52,7 @@ class PythonCompiled(Compiled):
 
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         joint = np.broadcast_shapes(*(v.shape[: v.ndim - len(s)] for v, s in zip(values, self._cores, strict=True)))
-        points = [np.broadcast_to(v, joint + s).reshape(*joint, -1) for v, s in zip(values, self._cores, strict=True)]
+        points = [np.broadcast_to(v, joint + s).reshape((*joint, math.prod(s))) for v, s in zip(values, self._cores, strict=True)]
         sizes = [math.prod(s) for s in self._shapes]
         results = np.empty((*joint, sum(sizes)))
         for where in np.ndindex(joint):
