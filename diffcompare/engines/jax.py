@@ -1,0 +1,211 @@
+"""The jax engine: the schedule as jax.numpy code under jit, compiled by XLA for each combination of shapes.
+
+The user's x64 flag is left alone: float64 runs inside a context, and results come back as NumPy arrays (a float64
+jax.Array outside the context would turn float32 at its first multiplication). XLA flushes subnormals and contracts
+multiply-adds, so results are not float-exact; the audit measures by how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dsl.composite import Composite
+from ..dsl.core import BOOL, Expr, Shape, literal
+from ..dsl.elementwise import Elementwise
+from ..dsl.function import Function
+from ..dsl.structural import Broadcast, Concatenate, Diagonal, Einsum, EmbedDiagonal, Scatter, Structural, Sum, Take, align
+from ..errors import TooLarge, Unsupported
+from .base import Array, Compiled, Engine
+from .schedule import Schedule, schedule
+
+LIMIT = 10_000
+"""Instructions beyond which XLA's compiler takes minutes; on a chain of 30,000 it crashes."""
+
+
+class JaxEngine(Engine):
+    """XLA through jax.jit; functions of up to LIMIT instructions, else TooLarge."""
+
+    name = "jax"
+    precisions = ("float64", "float32")
+
+    def compile(self, function: Function, precision: str = "float64") -> JaxCompiled:
+        if precision not in self.precisions:
+            raise Unsupported(f"engine jax computes in {' or '.join(self.precisions)}, not {precision}")
+        plan = schedule(function)
+        if len(plan.body) > LIMIT:
+            raise TooLarge(f"engine jax takes up to {LIMIT} instructions, {function.name} has {len(plan.body)}; use numpy or python")
+        return JaxCompiled(plan, np.dtype(precision))
+
+
+class JaxCompiled(Compiled):
+    """A schedule traced by JAX and compiled once for each combination of argument shapes."""
+
+    def __init__(self, plan: Schedule, dtype: np.dtype[Any]) -> None:
+        import jax
+
+        self.function = plan.function
+        self.dtype = dtype
+        self.traced = traceable(plan, dtype)
+        self._jitted = jax.jit(self._spread)
+        self._executables: dict[tuple[Shape, ...], Any] = {}
+        self.source = _source(plan)
+
+    def _spread(self, *values: Any) -> list[Any]:
+        """The outputs over the joint batch of the arguments."""
+        import jax.numpy as jnp
+
+        batches = [v.shape[: v.ndim - len(i.shape)] for v, i in zip(values, self.function.inputs, strict=True)]
+        joint = np.broadcast_shapes(*batches)
+        return [jnp.broadcast_to(r, joint + o.shape) for r, o in zip(self.traced(*values), self.function.outputs, strict=True)]
+
+    def prepare_for(self, shapes: Sequence[Shape]) -> None:
+        self._executable(tuple(shapes))
+
+    def _executable(self, shapes: tuple[Shape, ...]) -> Any:
+        known = self._executables.get(shapes)
+        if known is None:
+            import jax
+
+            with x64(self.dtype):
+                known = self._jitted.lower(*(jax.ShapeDtypeStruct(s, self.dtype) for s in shapes)).compile()
+            self._executables[shapes] = known
+        return known
+
+    def __call__(self, values: Sequence[Array]) -> list[Array]:
+        run = self._executable(tuple(v.shape for v in values))
+        with x64(self.dtype):
+            results = run(*values)
+            return [np.array(r) for r in results]
+
+
+def x64(dtype: np.dtype[Any]) -> Any:
+    """JAX's 64-bit mode on or off for this precision, as a context of this thread."""
+    import jax
+
+    return jax.enable_x64(dtype == np.float64)
+
+
+def to_jax(function: Function, precision: str = "float64") -> Callable[..., list[Any]]:
+    """The function as ordinary jax.numpy code of its inputs, for JAX's own transformations; call it inside x64()."""
+    return traceable(schedule(function), np.dtype(precision))
+
+
+def traceable(plan: Schedule, dtype: np.dtype[Any]) -> Callable[..., list[Any]]:
+    """The schedule as a Python function of JAX arrays; raises Unsupported naming a primitive without a JAX form."""
+    steps = [(node, _kernel(node)) for node in (*plan.prelude, *plan.body)]
+    constants = {c: _constant(c, dtype) for c in plan.constants}
+
+    def run(*values: Any) -> list[Any]:
+        memory: dict[Expr, Any] = dict(constants)
+        memory.update(zip(plan.inputs, values, strict=True))
+        for node, call in steps:
+            memory[node] = call(*(memory[a] for a in node.args))
+        return [memory[o] for o in plan.outputs]
+
+    return run
+
+
+def _constant(node: Expr, dtype: np.dtype[Any]) -> Any:
+    return np.asarray(literal(node), bool if node.dtype == BOOL else dtype)
+
+
+def _kernel(node: Expr) -> Callable[..., Any]:
+    """The jax.numpy callable for a native node."""
+    import jax.numpy as jnp
+
+    primitive = node.primitive
+    if isinstance(primitive, Elementwise):
+        return _elementwise(primitive)
+    if isinstance(primitive, Composite) and primitive.array:
+        reduce, (axes,) = getattr(jnp, primitive.array), node.params
+        return lambda x: reduce(x, axis=axes)
+    if isinstance(primitive, Structural):
+        return _structural(node)
+    raise Unsupported(f"{primitive.name} has no JAX form")
+
+
+def _elementwise(primitive: Elementwise) -> Callable[..., Any]:
+    import jax.numpy as jnp
+    from jax.scipy import special
+
+    if primitive.name == "chain_mul":
+        return _chain_mul
+    if primitive.name == "real":
+        return lambda x: jnp.where(x, 1.0, 0.0)
+    for module in (jnp, special):
+        if isinstance(primitive.array, str) and hasattr(module, primitive.array):
+            return getattr(module, primitive.array)  # type: ignore[no-any-return]
+    raise Unsupported(f"{primitive.name} has no JAX form")
+
+
+def _chain_mul(p: Any, t: Any) -> Any:
+    """p t, with 0 where one is exactly zero and the other infinite."""
+    import jax.numpy as jnp
+
+    product = p * t
+    return jnp.where(jnp.isnan(product) & ~jnp.isnan(p) & ~jnp.isnan(t), 0.0, product)
+
+
+def _structural(node: Expr) -> Callable[..., Any]:
+    import jax.numpy as jnp
+
+    primitive, params = node.primitive, node.params
+    assert isinstance(primitive, Structural)
+    if isinstance(primitive, Broadcast):
+        core, target = node.args[0].shape, node.shape
+        return lambda x: jnp.broadcast_to(align(x, len(core), len(target)), x.shape[: x.ndim - len(core)] + target)
+    if isinstance(primitive, Sum):
+        return lambda x: jnp.sum(x, axis=params[0])
+    if isinstance(primitive, Take):
+        return lambda x: jnp.take(x, params[1].value, axis=params[0])
+    if isinstance(primitive, Concatenate):
+        return lambda *values: _concatenate(values, params[0])
+    if isinstance(primitive, Scatter):
+        axis, indices, n = params
+        return lambda x: _scatter(x, axis, indices.value, n)
+    if isinstance(primitive, Diagonal):
+        return lambda x: jnp.diagonal(x, axis1=params[0], axis2=params[1])
+    if isinstance(primitive, EmbedDiagonal):
+        return lambda x: jnp.moveaxis(x[..., None] * jnp.eye(x.shape[-1], dtype=x.dtype), (-2, -1), params)
+    if isinstance(primitive, Einsum):
+        spec = ",".join("..." + labels for labels in params[0]) + "->..." + params[1]
+        return lambda *values: jnp.einsum(spec, *values, precision="highest")
+    return lambda *values: primitive.evaluate(params, *values)  # reshape, transpose, slice, named: methods of the array
+
+
+def _concatenate(values: Sequence[Any], axis: int) -> Any:
+    import jax.numpy as jnp
+
+    joint = list(np.broadcast_shapes(*((*v.shape[: v.ndim + axis], 1, *v.shape[v.ndim + axis + 1 :]) for v in values)))
+    parts = []
+    for v in values:
+        joint[axis] = v.shape[axis]
+        parts.append(jnp.broadcast_to(v, joint))
+    return jnp.concatenate(parts, axis=axis)
+
+
+def _scatter(x: Any, axis: int, indices: Array, n: int) -> Any:
+    import jax.numpy as jnp
+
+    moved = jnp.moveaxis(x, axis, 0)
+    return jnp.moveaxis(jnp.zeros((n, *moved.shape[1:]), moved.dtype).at[indices].add(moved), 0, axis)
+
+
+def _source(plan: Schedule) -> str:
+    """The schedule as text, one instruction a line."""
+    names = {node: f"x{k}" for k, node in enumerate(plan.inputs)}
+    names.update({c: repr(literal(c)) if not c.shape else f"constant{c.shape}" for c in plan.constants})
+    lines = ["@jax.jit", f"def run({', '.join(names[i] for i in plan.inputs)}):"]
+    for k, node in enumerate((*plan.prelude, *plan.body)):
+        names[node] = f"t{k}"
+        params = f"; {', '.join(map(repr, node.params))}" if node.params else ""
+        array = getattr(node.primitive, "array", None)
+        call = array if isinstance(array, str) and array else node.primitive.name
+        lines.append(f"    t{k} = {call}({', '.join(names[a] for a in node.args)}{params})")
+    return "\n".join([*lines, f"    return {', '.join(names[o] for o in plan.outputs)}"])
+
+
+jax_engine = JaxEngine()
