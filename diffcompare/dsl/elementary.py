@@ -311,7 +311,7 @@ gauss_slope: Elementwise = register(
     )
 )
 
-gauss = register(
+gauss: Elementwise = register(
     Elementwise(
         "gauss",
         evaluate=_gauss_value,
