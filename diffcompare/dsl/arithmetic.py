@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import complex_forms as forms
 from .core import BOOL, FUNCTIONS, REAL, Expr, literal, register
 from .elementwise import INF, NAN, NONNEGATIVE, POSITIVE, Elementwise, Interval, fold, is_exactly, number
 
@@ -45,7 +46,7 @@ add = register(
         scalar="{0} + {1}",
         sympy=lambda sp, a, b: sp.add(a, b),
         ball=lambda b, x, y: x + y,
-        complex=lambda z, w: (z[0] + w[0], z[1] + w[1]),
+        complex=forms.add,
     )
 )
 
@@ -59,7 +60,7 @@ sub = register(
         scalar="{0} - {1}",
         sympy=lambda sp, a, b: sp.sub(a, b),
         ball=lambda b, x, y: x - y,
-        complex=lambda z, w: (z[0] - w[0], z[1] - w[1]),
+        complex=forms.sub,
     )
 )
 
@@ -72,7 +73,7 @@ neg: Elementwise = register(
         scalar="-{0}",
         sympy=lambda sp, x: sp.neg(x),
         ball=lambda b, x: -x,
-        complex=lambda z: (-z[0], -z[1]),
+        complex=forms.neg,
     )
 )
 
@@ -86,7 +87,7 @@ mul = register(
         scalar="{0} * {1}",
         sympy=lambda sp, a, b: sp.mul(a, b),
         ball=lambda b, x, y: x * y,
-        complex=lambda z, w: (z[0] * w[0] - z[1] * w[1], z[0] * w[1] + z[1] * w[0]),
+        complex=forms.mul,
     )
 )
 
@@ -95,13 +96,6 @@ def _nonzero_constant(node: Expr) -> bool:
     value = literal(node)
     known = number(node) if value is None else value
     return known is not None and bool(np.all(np.asarray(known) != 0))
-
-
-def _complex_div(z: tuple[Expr, Expr], w: tuple[Expr, Expr]) -> tuple[Expr, Expr]:
-    # (z / r)(conj w / r) with r = |w|: no intermediate overflows that the quotient does not
-    r = FUNCTIONS["hypot"](*w)
-    c, s = w[0] / r, w[1] / r
-    return (z[0] * c + z[1] * s) / r, (z[1] * c - z[0] * s) / r
 
 
 div = register(
@@ -115,7 +109,7 @@ div = register(
         scalar="{0} / {1}",
         sympy=lambda sp, a, b: sp.div(a, b),
         ball=lambda b, x, y: b.div(x, y),
-        complex=_complex_div,
+        complex=forms.div,
         domain=(Interval(), POSITIVE),
     )
 )
@@ -132,6 +126,7 @@ chain_mul = register(
         scalar="chain_mul({0}, {1})",
         sympy=lambda sp, a, b: sp.chain_mul(a, b),
         ball=lambda b, x, y: x * y,
+        complex=forms.chain_mul,
     )
 )
 
@@ -147,7 +142,7 @@ def _comparison(name: str, array: str, sign: str) -> Elementwise:
             scalar=f"{{0}} {sign} {{1}}",
             sympy=lambda sp, a, b: sp.compare(sign, a, b),
             ball=lambda b, x, y: b.compare(sign, x, y),
-            complex=lambda z, w: (FUNCTIONS[name](z[0], w[0]), None),  # type: ignore[arg-type,return-value]
+            complex=lambda z, w: (FUNCTIONS[name](z[0], w[0]), None),
             simplify=lambda a, b: fold(getattr(np, array), a, b),
             dtype=BOOL,
         )
@@ -235,7 +230,7 @@ where: Elementwise = register(
         scalar="{1} if {0} else {2}",
         sympy=lambda sp, c, a, b: sp.where(c, a, b),
         ball=lambda b, c, x, y: b.where(c, x, y),
-        complex=lambda c, z, w: (where(c[0], z[0], w[0]), where(c[0], z[1], w[1])),
+        complex=forms.where,
         takes_bool=True,
     )
 )
@@ -273,6 +268,7 @@ abs_: Elementwise = register(
         scalar="fabs",
         sympy=lambda sp, x: sp.abs(x),
         ball=lambda b, x: b.abs(x),
+        complex=forms.abs_,
         kinks=lambda x: eq(x, 0.0),
         simplify=lambda x: x if x.primitive in (abs_, sqrt) else fold(np.absolute, x),
     )
@@ -305,6 +301,7 @@ maximum = register(
         scalar="maximum",
         sympy=lambda sp, a, b: sp.maximum(a, b),
         ball=lambda b, x, y: b.maximum(x, y),
+        complex=forms.maximum,
         kinks=lambda a, b: eq(a, b),
     )
 )
@@ -318,6 +315,7 @@ minimum = register(
         scalar="minimum",
         sympy=lambda sp, a, b: sp.minimum(a, b),
         ball=lambda b, x, y: b.minimum(x, y),
+        complex=forms.minimum,
         kinks=lambda a, b: eq(a, b),
     )
 )
@@ -334,6 +332,7 @@ sqrt: Elementwise = register(
         scalar="sqrt",
         sympy=lambda sp, x: sp.sqrt(x),
         ball=lambda b, x: b.sqrt(x),
+        complex=forms.sqrt,
         domain=(NONNEGATIVE,),
     )
 )
@@ -378,9 +377,9 @@ def _normal(v: Expr) -> Expr:
 
 
 def _pow_slope_value(x: Expr, y: Expr) -> Expr:
-    p, half = pow_less_1(x, y), pow_(x, 0.5 * y)
-    halves = lt(0.0, x) & lt(x, INF) & ne(y, 0.0) & ~_normal(p)
-    return where(halves, y * (half / x) * half, chain_mul(y, p))  # chain_mul: 0 at y = 0 also where x**-1 is infinite
+    p = pow_less_1(x, y)
+    half = pow_(x, 0.5 * y)
+    return where(_normal(p) | ~lt(0.0, x), chain_mul(y, p), y * (half / x) * half)  # chain_mul: 0 * inf = 0 at x = y = 0
 
 
 def _times_logarithm(p: Expr, x: Expr, y: Expr, k: int) -> Expr:
@@ -416,6 +415,7 @@ pow_ = register(
         scalar="pow",
         sympy=lambda sp, x, y: sp.pow(x, y),
         ball=lambda b, x, y: b.pow(x, y),
+        complex=forms.pow_,
         domain=(POSITIVE, Interval()),
     )
 )

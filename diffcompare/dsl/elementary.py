@@ -7,6 +7,7 @@ its own partials: tanh' is sech2, whose derivative is declared as -2 tanh sech2 
 
 from __future__ import annotations
 
+from . import complex_forms as forms
 from .arithmetic import abs_, eq, floor, inside, le, lt, maximum, minimum, real, sqrt, where
 from .core import Expr, register
 from .elementwise import POSITIVE, Elementwise, Interval
@@ -24,7 +25,7 @@ exp: Elementwise = register(
         scalar="exp",
         sympy=lambda sp, x: sp.exp(x),
         ball=lambda b, x: x.exp(),
-        complex=lambda z: (exp(z[0]) * cos(z[1]), exp(z[0]) * sin(z[1])),
+        complex=forms.exp,
     )
 )
 
@@ -36,8 +37,7 @@ expm1: Elementwise = register(
         scalar="expm1",
         sympy=lambda sp, x: sp.expm1(x),
         ball=lambda b, x: b.expm1(x),
-        # e^a cos b - 1 = expm1(a) cos b - 2 sin²(b/2)
-        complex=lambda z: (expm1(z[0]) * cos(z[1]) - 2.0 * sin(z[1] / 2.0) ** 2, exp(z[0]) * sin(z[1])),
+        complex=forms.expm1,
     )
 )
 
@@ -50,7 +50,7 @@ log: Elementwise = register(
         scalar="log",
         sympy=lambda sp, x: sp.log(x),
         ball=lambda b, x: x.log(),
-        complex=lambda z: (log(hypot(z[0], z[1])), atan2(z[1], z[0])),
+        complex=forms.log,
         domain=(POSITIVE,),
     )
 )
@@ -64,8 +64,7 @@ log1p: Elementwise = register(
         scalar="log1p",
         sympy=lambda sp, x: sp.log1p(x),
         ball=lambda b, x: b.log1p(x),
-        # |1 + z|² - 1 = a (2 + a) + b²
-        complex=lambda z: (0.5 * log1p(z[0] * (2.0 + z[0]) + z[1] * z[1]), atan2(z[1], 1.0 + z[0])),
+        complex=forms.log1p,
         domain=(Interval(-1.0, open_lo=True),),
     )
 )
@@ -80,7 +79,7 @@ sin: Elementwise = register(
         scalar="sin",
         sympy=lambda sp, x: sp.sin(x),
         ball=lambda b, x: x.sin(),
-        complex=lambda z: (sin(z[0]) * cosh(z[1]), cos(z[0]) * sinh(z[1])),
+        complex=forms.sin,
     )
 )
 
@@ -92,7 +91,7 @@ cos: Elementwise = register(
         scalar="cos",
         sympy=lambda sp, x: sp.cos(x),
         ball=lambda b, x: x.cos(),
-        complex=lambda z: (cos(z[0]) * cosh(z[1]), -(sin(z[0]) * sinh(z[1]))),
+        complex=forms.cos,
     )
 )
 
@@ -103,6 +102,7 @@ tan = register(
         array="tan",
         scalar="tan",
         sympy=lambda sp, x: sp.tan(x),
+        complex=forms.tan,
         ball=lambda b, x: x.tan(),
     )
 )
@@ -134,6 +134,7 @@ asin = register(
         array="arcsin",
         scalar="asin",
         sympy=lambda sp, x: sp.asin(x),
+        complex=forms.asin,
         ball=lambda b, x: x.asin(),
         domain=(UNIT,),
     )
@@ -147,6 +148,7 @@ acos = register(
         array="arccos",
         scalar="acos",
         sympy=lambda sp, x: sp.acos(x),
+        complex=forms.acos,
         ball=lambda b, x: x.acos(),
         domain=(UNIT,),
     )
@@ -167,6 +169,7 @@ atan = register(
         array="arctan",
         scalar="atan",
         sympy=lambda sp, x: sp.atan(x),
+        complex=forms.atan,
         ball=lambda b, x: x.atan(),
     )
 )
@@ -198,6 +201,7 @@ hypot: Elementwise = register(
         scalar="hypot",
         ball=lambda b, x, y: b.sqrt(x * x + y * y),
         kinks=lambda x, y: eq(hypot(x, y), 0.0),
+        complex=forms.hypot,
     )
 )
 
@@ -224,6 +228,7 @@ atan2: Elementwise = register(
         array="arctan2",
         scalar="atan2",
         sympy=lambda sp, y, x: sp.atan2(y, x),
+        complex=forms.atan2,
         ball=lambda b, y, x: b.atan2(y, x),
         kinks=lambda y, x: eq(y, 0.0) & le(x, 0.0),
     )
@@ -239,7 +244,7 @@ sinh: Elementwise = register(
         scalar="sinh",
         sympy=lambda sp, x: sp.sinh(x),
         ball=lambda b, x: b.sinh(x),
-        complex=lambda z: (sinh(z[0]) * cos(z[1]), cosh(z[0]) * sin(z[1])),
+        complex=forms.sinh,
     )
 )
 
@@ -251,7 +256,7 @@ cosh: Elementwise = register(
         scalar="cosh",
         sympy=lambda sp, x: sp.cosh(x),
         ball=lambda b, x: b.cosh(x),
-        complex=lambda z: (cosh(z[0]) * cos(z[1]), sinh(z[0]) * sin(z[1])),
+        complex=forms.cosh,
     )
 )
 
@@ -277,6 +282,7 @@ tanh: Elementwise = register(
         array="tanh",
         scalar="tanh",
         sympy=lambda sp, x: sp.tanh(x),
+        complex=forms.tanh,
         ball=lambda b, x: b.tanh(x),
     )
 )
@@ -346,6 +352,7 @@ sigmoid: Elementwise = register(
         "sigmoid",
         evaluate=lambda x: 1.0 / (1.0 + exp(-x)),
         partials=lambda y, x: (sigmoid_slope(x),),
+        complex=forms.sigmoid,
     )
 )
 
@@ -355,6 +362,7 @@ softplus = register(
         evaluate=lambda x: maximum(x, 0.0) + log1p(exp(-abs_(x))),
         partials=lambda y, x: (sigmoid(x),),
         ball=lambda b, x: b.log1p(x.exp()),
+        complex=forms.softplus,
     )
 )
 
@@ -365,5 +373,6 @@ relu = register(
         partials=lambda y, x: (inside(eq(x, x), real(lt(0.0, x))),),  # 0 at 0, as JAX and PyTorch
         ball=lambda b, x: b.maximum(x, b.number(0.0)),
         kinks=lambda x: eq(x, 0.0),
+        complex=forms.relu,
     )
 )

@@ -54,7 +54,8 @@ class Elementwise(Primitive):
     either may be a callable instead.
     sympy(sp, *args), ball(b, *args): its forms in SymPy and on power series of balls, in the vocabularies of
     transforms/sympy.py and reference.py; without one, `evaluate` serves.
-    complex(*pairs): the (real, imaginary) parts for arguments that are such pairs, in the DSL.
+    complex(*pairs): the (real, imaginary) parts for arguments that are such pairs, None for a part that is exactly 0
+    (at least one argument has an imaginary part). The forms stand in complex_forms.py.
     domain: an Interval for each argument, the numbers at which the function is defined.
     singular(node): whether a partial may be infinite; products with it then let an exact zero win.
     kinks(*args): a bool expression, true exactly where the function is defined but not differentiable.
@@ -72,7 +73,7 @@ class Elementwise(Primitive):
         scalar: str | Callable[..., Any] | None = None,
         sympy: Callable[..., Any] | None = None,
         ball: Callable[..., Any] | None = None,
-        complex: Callable[..., tuple[Expr, Expr]] | None = None,
+        complex: Callable[..., tuple[Expr, Expr | None]] | None = None,
         domain: tuple[Interval, ...] = (),
         singular: Callable[[Expr], bool] = lambda node: False,
         kinks: Callable[..., Expr] | None = None,

@@ -10,17 +10,24 @@ from ..dsl.core import Expr, postorder
 from ..dsl.elementwise import Elementwise, number
 
 
-def lower(outputs: Sequence[Expr]) -> list[Expr]:
-    """The outputs without composites: only native elementwise functions, structural operations and native reductions."""
+def lower(outputs: Sequence[Expr], keep: Callable[[Expr], bool] = lambda node: False) -> list[Expr]:
+    """The outputs without composites: only native elementwise functions, structural operations and native reductions.
+
+    keep(node): whether the caller has a form for this node itself, so that it stays.
+    """
+
+    def expands(node: Expr) -> bool:
+        return _expands(node) and not keep(node)
+
     results = list(outputs)
     while True:
         order = postorder(results)
-        if not any(_expands(node) for node in order):
+        if not any(expands(node) for node in order):
             return results
         new: dict[Expr, Expr] = {}
         for node in order:
             args = [new[a] for a in node.args]
-            if _expands(node):
+            if expands(node):
                 new[node] = _expansion(node, args)
             elif all(a is b for a, b in zip(args, node.args, strict=True)):
                 new[node] = node
