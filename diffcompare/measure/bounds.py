@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..dsl.function import Function
-from ..transforms.cost import cost
+from ..differentiators.stencils import Stencil, fornberg
 from .accuracy import Truth
+from .cell import Question
+from .truth import FIRST, PARTS, Surroundings
 
 Array = np.ndarray[Any, Any]
 
@@ -17,11 +18,35 @@ CONFIDENCE = 4.0
 """λ of Higham and Mary: rounding errors of N operations add up to more than λ √N u with probability below 2 exp(-λ²/2)."""
 SWEEP = 5.0
 """Operations of a derivative per operation of the function: the cheap-gradient bound of Griewank and Walther."""
+LEADING_TERMS = 2.0
+"""What is left out of a truncation error, of higher order in the step, may be as large again as the terms that are counted."""
+COUNTED = 3
+"""Terms of a truncation error that are counted."""
 
 
-def operations(function: Function) -> int:
-    """Scalar operations of the function itself, at least 1."""
-    return max(cost(function).operations, 1)
+@runtime_checkable
+class Differences(Protocol):
+    """A method that takes differences of values, and promises the error that its stencils and steps have."""
+
+    def stencil(self, order: int = 1) -> Stencil: ...
+    def scales(self, x: Array) -> Array: ...
+    def relative_step(self, order: int, precision: str = "float64") -> float: ...
+    def expected_error(self, order: int = 1, precision: str = "float64") -> float: ...
+
+
+def allowed(method: Any, question: Question, truth: Truth, near: Surroundings | None, point: int, primal_operations: int) -> Array:
+    """The absolute error allowed to a method at each entry of the truth; NaN where it is not known.
+
+    A method that promises differences with a truncation error gets `differences`, every other method `rounding`.
+    """
+    exact = rounding(truth, primal_operations, question.precision)
+    epsilon = float(np.finfo(question.precision).eps)
+    if question.operator == "value" or not isinstance(method, Differences) or method.expected_error(1, question.precision) <= epsilon:
+        return exact
+    if near is None:
+        return np.full(truth.values.shape, np.nan)
+    values = int(np.prod(truth.shapes[0], dtype=np.int64)) if question.operator in PARTS else 0
+    return np.concatenate([exact[:values], _Differences(method, question, near, point, primal_operations).allowed(truth.values[values:])])
 
 
 def rounding(truth: Truth, primal_operations: int, precision: str = "float64") -> Array:
@@ -33,8 +58,118 @@ def rounding(truth: Truth, primal_operations: int, precision: str = "float64") -
     λ √N for the sum of N independent rounding errors: Higham and Mary, SIAM J. Sci. Comput. 41 (2019) A2815-A2835.
     To this comes N times the smallest subnormal, for results that underflow.
     """
+    return _rounding(np.abs(truth.values) + truth.sensitivity, SWEEP * primal_operations, precision)
+
+
+def _rounding(size: Array, operations: float, precision: str) -> Array:
     limits = np.finfo(precision)
-    work = SWEEP * primal_operations
-    return CONFIDENCE * math.sqrt(work) * float(limits.eps) * (np.abs(truth.values) + truth.sensitivity) + work * float(
-        limits.smallest_subnormal
-    )
+    return CONFIDENCE * math.sqrt(operations) * float(limits.eps) * size + operations * float(limits.smallest_subnormal)
+
+
+class _Differences:
+    """The error allowed to differences: truncation, from the certified higher derivatives at the point, and rounding.
+
+    A stencil with weights w and nodes m for the derivative of order k, at a step of h lengths, errs by
+    Σ_{r >= k+p} h^(r-k) (Σ w m^r / r!) f^(r) from truncation; the first three terms are counted, twice, along each scaled
+    direction. Values of f that err by e change it by up to e Σ|w| / h^k; e is `_rounding` of the largest |f| on the
+    stencil, |f| + S at the point and the Taylor terms at distance h. Mixed second derivatives have the truncation of each
+    of their two differences (leading term, twice) and the product of their rounding factors.
+    Where the Taylor term of f at distance h after those counted exceeds them all, h is not small against the length over
+    which f varies: no truncation is allowed, since the method has left the ground of its promise.
+    """
+
+    def __init__(self, method: Differences, question: Question, near: Surroundings, point: int, primal_operations: int) -> None:
+        q = question
+        self.method, self.question, self.near = method, question, near
+        self.order = {"derivative": q.order, "hessian": 2, "hvp": 2}.get(q.operator, 1)
+        self.step = method.relative_step(self.order, q.precision)
+        self.operations = float(primal_operations)
+        x = np.concatenate([np.ravel(q.points[point][n]) for n in q.wrt]).astype(np.float64)
+        own = method.scales(x)
+        if q.operator in ("jvp", "hvp"):
+            tangent = np.concatenate([np.ravel(t) for t in q.directions["tangent"]])
+            along = 1.0 / max(float(np.max(np.abs(tangent) / own, initial=0.0)), np.finfo(float).tiny)
+            own = np.array([along]) if q.operator == "jvp" else np.append(own, along)
+        self.h = self.step * own / near.lengths
+        """The step along each direction, in units of the direction's length."""
+        powers = np.array([[h**r / math.factorial(r) for r in range(near.single.shape[1])] for h in self.h])
+        self.terms = np.abs(near.single) * powers[:, :, None]
+        """[direction, r, output entry]: the Taylor terms of f at the distance of one step."""
+
+    def allowed(self, values: Array) -> Array:
+        q, lengths = self.question, self.near.lengths
+        floor = 4 * float(np.finfo(q.precision).eps) * np.abs(values)  # of the quotient itself
+        n = len(lengths)
+        if q.operator in ("derivative", "jvp"):
+            result = self.along(0) / lengths[0] ** self.order
+        elif q.operator in FIRST:
+            table = np.array([self.along(i) / lengths[i] for i in range(n)])  # [entry of wrt, output entry]
+            result = self._blocks(table)
+        elif q.operator == "hvp":
+            result = np.array([self.both(i, n - 1)[0] / (lengths[i] * lengths[n - 1]) for i in range(n - 1)])
+        else:
+            square = np.array([[self._second(i, j)[0] / (lengths[i] * lengths[j]) for j in range(n)] for i in range(n)])
+            result = self._square(square)
+        return result + floor
+
+    def along(self, i: int) -> Array:
+        """For each output entry, of the derivative along a direction."""
+        stencil, h = self.method.stencil(self.order), self.h[i]
+        return self._truncation(stencil, i) + _size(stencil) * self._noise(self._reach(i)) / h**self.order
+
+    def _reach(self, i: int) -> Array:
+        """How far f may be from its value at the point, one step away along a direction."""
+        return np.asarray(np.sum(self.terms[i, 1:], axis=0))
+
+    def _noise(self, reach: Array) -> Array:
+        """The error of the values of f on the stencil, for each output entry."""
+        return _rounding(self.near.values + self.near.noise + reach, self.operations, self.question.precision)
+
+    def _truncation(self, stencil: Stencil, i: int) -> Array:
+        k, first = stencil.order, stencil.order + stencil.accuracy
+        total = sum(_moment(stencil, r) * math.factorial(r) * self.terms[i, r] for r in range(first, first + COUNTED)) / self.h[i] ** k
+        return np.where(self._declining(i, first), LEADING_TERMS * total, 0.0)
+
+    def _declining(self, i: int, first: int) -> Array:
+        """For each output entry whether the first Taylor term that is not counted is below the largest of those that are."""
+        end = first + COUNTED
+        return np.asarray(self.terms[i, end] <= np.max(self.terms[i, 1:end], axis=0))
+
+    def both(self, i: int, j: int) -> Array:
+        """For each output entry, of the mixed second derivative by a difference along i of differences along j."""
+        stencil = self.method.stencil(1)
+        p, c = stencil.accuracy, _moment(stencil, 1 + stencil.accuracy)
+        mixed = self.near.mixed
+        total = c * (self.h[j] ** p * np.abs(mixed[i, j][1 + p]) + self.h[i] ** p * np.abs(mixed[j, i][1 + p]))
+        declining = self._declining(i, 2 + p) & self._declining(j, 2 + p)
+        corner = sum(np.abs(mixed[i, j][m]) * self.h[i] * self.h[j] ** m for m in (1, 2)) + np.abs(mixed[j, i][2]) * self.h[j] * self.h[i] ** 2
+        noise = self._noise(self._reach(i) + self._reach(j) + corner)
+        return np.where(declining, LEADING_TERMS * total, 0.0) + _size(stencil) ** 2 * noise / (self.h[i] * self.h[j])
+
+    def _second(self, i: int, j: int) -> Array:
+        return self.along(i) if i == j else self.both(i, j)
+
+    def _blocks(self, table: Array) -> Array:
+        """A [entry of wrt, output entry] table in the order of the operator's blocks."""
+        q = self.question
+        if q.operator == "vjp":
+            weights = np.concatenate([np.ravel(c) for c in q.directions["cotangent"]])
+            return np.asarray(table @ np.abs(weights))
+        outputs, inputs = [o.size for o in q.function.outputs], [q.function.input(n).size for n in q.wrt]
+        rows = np.split(table.T, np.cumsum(outputs)[:-1])
+        return np.concatenate([b.ravel() for row in rows for b in np.split(row, np.cumsum(inputs)[:-1], axis=1)])
+
+    def _square(self, square: Array) -> Array:
+        cuts = np.cumsum([self.question.function.input(n).size for n in self.question.wrt])[:-1]
+        return np.concatenate([b.ravel() for rows in np.split(square, cuts) for b in np.split(rows, cuts, axis=1)])
+
+
+def _moment(stencil: Stencil, r: int) -> float:
+    """|Σ w m^r / r!|, the factor of h^(r-k) f^(r) in what the stencil gives."""
+    total = sum(w * node**r for w, node in zip(fornberg(stencil.order, stencil.nodes), stencil.nodes, strict=True))
+    return abs(float(total)) / math.factorial(r)
+
+
+def _size(stencil: Stencil) -> float:
+    """Σ |w|: what errors of the values are multiplied with, beside 1 / h^k."""
+    return float(sum(abs(w) for w in fornberg(stencil.order, stencil.nodes)))

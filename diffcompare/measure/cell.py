@@ -79,7 +79,7 @@ def measure(question: Question, method: Differentiator, engine: Engine, timing_s
     started = time.monotonic()
     q = question
     try:
-        derivative = method.prepare(q.function, q.operator, engine, q.wrt, order=q.order, precision=q.precision)
+        derivative = method.prepare(q.function, q.operator, engine, q.wrt or None, order=q.order, precision=q.precision)
     except MemoryError:
         raise
     except Exception as error:  # whatever a method raises is its answer

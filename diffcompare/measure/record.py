@@ -22,7 +22,7 @@ SCHEMA = 1
 VALUES_KEPT = 256
 """A longer value is cut in its record: the first entries are kept and `value_size` says how many there were."""
 
-STATUSES = ("ok", "inaccurate", "nan", "unsupported", "too_large", "timeout", "failed")
+STATUSES = ("ok", "inaccurate", "nan", "unjudged", "unsupported", "too_large", "timeout", "failed")
 
 
 @dataclass(frozen=True)

@@ -15,24 +15,23 @@ from ..differentiators.base import Differentiator
 from ..engines.base import Engine
 from ..transforms.cost import cost
 from .accuracy import Judgement, Truth, judge
-from .bounds import rounding
+from .bounds import Differences, allowed
 from .cell import Answer, Prepared, Question, Refusal, Timed, measure
 from .environment import environment
 from .record import Measurement, Store, kept
-from .truth import certified
+from .truth import Surroundings, certified
 from .worker import MEMORY, Died, Hung, Raised, Worker
 
 
 @dataclass(frozen=True)
 class Limits:
     """timeout_s: seconds for one method on one engine, all points; truth_s: for the reference, all points of a question;
-    timing_s: for timing one steady call, 0 for none; memory: bytes of each worker process.
+    timing_s: for timing one steady call, 0 for none.
     """
 
     timeout_s: float = 10.0
     truth_s: float = 30.0
     timing_s: float = 0.02
-    memory: int = MEMORY
 
 
 @dataclass(frozen=True)
@@ -76,21 +75,25 @@ class _Ground:
     """What is known of a job before any method runs: the truth by point, or why there is none."""
 
     truths: dict[int, Truth] = field(default_factory=dict)
+    near: dict[int, Surroundings] = field(default_factory=dict)
     reason: str = ""
     operations: int = 0
 
 
 class Session:
-    """The two worker processes, started at first use and kept from one run to the next; close() ends them."""
+    """The two worker processes, started at first use and kept from one run to the next; close() ends them.
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
-        self.bench = Worker(self.limits.memory)
-        self.court = Worker(self.limits.memory)
+    memory: bytes that each may take.
+    """
+
+    def __init__(self, memory: int = MEMORY) -> None:
+        self.bench = Worker(memory)
+        self.court = Worker(memory)
 
     def run(
         self,
         jobs: Sequence[Job],
+        limits: Limits,
         store: Store | None = None,
         done: frozenset[tuple[str, ...]] | set[tuple[str, ...]] = frozenset(),
         starting: Callable[[Job, Differentiator, Engine], None] = lambda job, method, engine: None,
@@ -106,10 +109,10 @@ class Session:
         self.court.start()
         for job in jobs:
             cells = [c for c in job.cells if not all(job.blank(*c, k).key in done for k in range(len(job.labels)))]
-            ground = self._ground(job) if cells else _Ground()
+            ground = self._ground(job, limits) if cells else _Ground()
             for method, engine in cells:
                 starting(job, method, engine)
-                for record in self._cell(job, method, engine, ground):
+                for record in self._cell(job, method, engine, ground, limits):
                     stamped = replace(record, environment=here.id)
                     if store is not None:
                         store.add(stamped)
@@ -126,26 +129,30 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ground(self, job: Job) -> _Ground:
+    def _ground(self, job: Job, limits: Limits) -> _Ground:
         ground = _Ground(operations=max(cost(job.question.function).operations, 1))
         try:
-            for k, truth in self.court.run(self.limits.truth_s, certified, job.question):
-                ground.truths[k] = truth
+            differences = any(isinstance(m, Differences) for m in job.methods)
+            for k, found in self.court.run(limits.truth_s, certified, job.question, differences):
+                if isinstance(found, Truth):
+                    ground.truths[k] = found
+                else:
+                    ground.near[k] = found
         except Hung:
-            ground.reason = f"certifying took longer than {self.limits.truth_s:g} s"
+            ground.reason = f"certifying took longer than {limits.truth_s:g} s"
         except (Died, Raised) as error:
             ground.reason = f"not certified: {error}"
         return ground
 
-    def _cell(self, job: Job, method: Differentiator, engine: Engine, ground: _Ground) -> list[Measurement]:
+    def _cell(self, job: Job, method: Differentiator, engine: Engine, ground: _Ground, limits: Limits) -> list[Measurement]:
         """One record for each point."""
         shared: dict[str, Any] = {"primal_operations": ground.operations}
         first: dict[str, Any] = {}
         answers: dict[int, Answer] = {}
         end = Refusal("failed", "the method gave no answer")
-        arguments = (job.question, method, engine, self.limits.timing_s, self.limits.timeout_s)
+        arguments = (job.question, method, engine, limits.timing_s, limits.timeout_s)
         try:
-            for event in self.bench.run(self.limits.timeout_s, measure, *arguments):
+            for event in self.bench.run(limits.timeout_s, measure, *arguments):
                 if isinstance(event, Prepared):
                     shared |= {"derive_s": event.derive_s, "compile_s": event.compile_s}
                     shared |= {"operations": event.operations, "calls": event.calls}
@@ -158,33 +165,34 @@ class Session:
                 elif isinstance(event, Refusal):
                     end = event
         except (Hung, Died, Raised) as error:
-            end = _ending(error, self.limits)
+            end = _ending(error, limits, self.bench.memory)
         records = []
         for k in range(len(job.labels)):
             record = replace(job.blank(method, engine, k), **shared, **(first if k == 0 else {}))
-            verdict = _judged(job, answers[k], ground, k) if k in answers else {"status": end.status, "message": end.message}
+            verdict = _judged(job, method, answers[k], ground, k) if k in answers else {"status": end.status, "message": end.message}
             records.append(replace(record, **verdict))
         return records
 
 
-def _ending(error: Hung | Died | Raised, limits: Limits) -> Refusal:
+def _ending(error: Hung | Died | Raised, limits: Limits, memory: int) -> Refusal:
     """The status of a cell whose process was lost."""
     if isinstance(error, Hung):
         return Refusal("timeout", f"no answer within {limits.timeout_s:g} s")
     if isinstance(error, Raised) and error.kind == "MemoryError":
-        return Refusal("too_large", f"needs more than {limits.memory / 2**30:.3g} GiB of memory" + (f": {error}" if str(error) else ""))
+        return Refusal("too_large", f"needs more than {memory / 2**30:.3g} GiB of memory" + (f": {error}" if str(error) else ""))
     if isinstance(error, Raised):
         return Refusal("failed", f"{error.kind}: {error}")
     return Refusal("failed", str(error))
 
 
-def _judged(job: Job, answer: Answer, ground: _Ground, k: int) -> dict[str, Any]:
+def _judged(job: Job, method: Differentiator, answer: Answer, ground: _Ground, k: int) -> dict[str, Any]:
     """The verdict's fields."""
     if k not in ground.truths:
         flat = [v for b in answer.blocks for v in np.ravel(b).tolist()]
         return vars(Judgement("unjudged", ground.reason, kept(flat), len(flat)))
     truth = ground.truths[k]
-    verdict = judge(answer.blocks, truth, rounding(truth, ground.operations, job.question.precision), job.question.precision)
+    bound = allowed(method, job.question, truth, ground.near.get(k), k, ground.operations)
+    verdict = judge(answer.blocks, truth, bound, job.question.precision)
     if verdict.status == "unjudged" and ground.reason:
         verdict = replace(verdict, message=ground.reason)
     return vars(verdict)

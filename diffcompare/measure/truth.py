@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,38 @@ from ..reference import Certified, Reference
 from .accuracy import Truth
 from .cell import Point, Question
 
+Array = np.ndarray[Any, Any]
+
 PARTS = {"value_and_gradient": ("value", "gradient")}
 """Operators that the reference certifies as several."""
+FIRST = ("gradient", "jacobian", "vjp", "value_and_gradient")
+"""Operators whose entries are first derivatives along the entries of the inputs, one by one."""
+BEYOND = 5
+"""Orders beyond that of the derivative that the surroundings hold: truncation order 2, three terms, and the one after."""
+MIX = (1.0, -1.0, 2.0)
 
 
-def certified(question: Question) -> Iterator[tuple[int, Truth]]:
-    """(index, truth) for every point: first without the sensitivities, then, as they may take long, with them.
+@dataclass(frozen=True)
+class Surroundings:
+    """What finite differences of a function at a point depend on, beside the derivative: certified, in units of one length.
+
+    lengths: max(1, |x|) for each entry of the inputs in wrt, the length that a direction along it is scaled to; for jvp
+    the one length of the tangent t, 1 / max |t_i| / lengths_i; for hvp that of t comes last.
+    values, noise: for each output entry |f| and the sensitivity of f.
+    single: [direction, m, output entry], the m-th derivative along each scaled direction, m from 0.
+    mixed: {(i, j): [m, output entry]}, the derivatives of f once along direction i and m times along j, m = 0 to 3.
+    """
+
+    lengths: Array
+    values: Array
+    noise: Array
+    single: Array
+    mixed: dict[tuple[int, int], Array]
+
+
+def certified(question: Question, surroundings: bool) -> Iterator[tuple[int, Truth | Surroundings]]:
+    """(index, truth) for every point: first without the sensitivities, then, as they may take long, with them, and last
+    the surroundings if they are asked for.
 
     Raises Unsupported for a function that the reference cannot evaluate.
     """
@@ -25,6 +54,9 @@ def certified(question: Question) -> Iterator[tuple[int, Truth]]:
         yield k, _truth(reference, question, point, condition=False)
     for k, point in enumerate(question.points):
         yield k, _truth(reference, question, point, condition=True)
+    if surroundings and question.operator != "value":
+        for k, point in enumerate(question.points):
+            yield k, _surroundings(reference, question, point)
 
 
 def _truth(reference: Reference, question: Question, point: Point, condition: bool) -> Truth:
@@ -46,5 +78,68 @@ def _part(reference: Reference, question: Question, point: Point, operator: str,
     return reference.certify(operator, point, question.wrt, question.order, condition=condition, **question.directions)
 
 
-def _flat(blocks: list[Any], kind: Any) -> Any:
+def _flat(blocks: Sequence[Any], kind: Any) -> Array:
     return np.concatenate([np.ravel(b) for b in blocks] or [np.zeros(0)]).astype(kind)
+
+
+# --- what finite differences depend on ---
+
+
+def _surroundings(reference: Reference, question: Question, point: Point) -> Surroundings:
+    q = question
+    value = reference.certify("value", point, q.wrt, condition=True)
+    assert value.sensitivity is not None
+    x = _flat([point[n] for n in q.wrt], np.float64)
+    lengths = np.maximum(1.0, np.abs(x))
+    directions = list(np.diag(lengths))
+    if q.operator in ("jvp", "hvp"):
+        tangent = _flat(q.directions["tangent"], np.float64)
+        length = 1.0 / max(float(np.max(np.abs(tangent) / lengths, initial=0.0)), np.finfo(float).tiny)
+        directions = [tangent * length] if q.operator == "jvp" else [*directions, tangent * length]
+        lengths = np.array([length]) if q.operator == "jvp" else np.append(lengths, length)
+    top = q.order + BEYOND if q.operator == "derivative" else BEYOND + (1 if q.operator in (*FIRST, "jvp") else 2)
+
+    def along(direction: Array, order: int) -> Array:
+        return _along(reference, q, point, direction, order)
+
+    single = np.array([[along(d, m) for m in range(top + 1)] for d in directions])
+    mixed: dict[tuple[int, int], Array] = {}
+    for i, j in _pairs(q.operator, len(directions)):
+        combined = [[along(directions[i] + c * directions[j], m) for m in (2, 3, 4)] for c in MIX]
+        mixed[i, j], mixed[j, i] = _unmixed(single[i], single[j], np.array(combined))
+    return Surroundings(lengths, np.abs(_flat(value.values, np.float64)), _flat(value.sensitivity, np.float64), single, mixed)
+
+
+def _pairs(operator: str, n: int) -> list[tuple[int, int]]:
+    if operator == "hessian":
+        return list(itertools.combinations(range(n), 2))
+    return [(i, n - 1) for i in range(n - 1)] if operator == "hvp" else []
+
+
+def _along(reference: Reference, question: Question, point: Point, direction: Array, order: int) -> Array:
+    """The derivative of this order along a direction over the entries of wrt, for every output entry; NaN where there is none."""
+    if order == 0:
+        return _flat(reference.certify("value", point, question.wrt).values, np.float64)
+    parts, start = [], 0
+    for n in question.wrt:
+        node = question.function.input(n)
+        parts.append(direction[start : start + node.size].reshape(node.shape))
+        start += node.size
+    return _flat(reference.certify("jvp", point, question.wrt, order, tangent=tuple(parts)).values, np.float64)
+
+
+def _unmixed(one: Array, other: Array, combined: Array) -> tuple[Array, Array]:
+    """([f_ijᵐ], [f_jiᵐ]) for m = 0 to 3 from derivatives of order 2, 3, 4 along i, j and i + c j.
+
+    The M-th derivative along i + c j is Σ_r binomial(M, r) cʳ f_(i^(M-r) j^r): linear equations for those with 0 < r < M.
+    """
+    outputs = one.shape[1]
+    first, second = np.empty((4, outputs)), np.empty((4, outputs))
+    first[0], second[0] = one[1], other[1]
+    for order in (2, 3, 4):
+        powers = np.array([[math.comb(order, r) * c**r for r in range(1, order)] for c in MIX])
+        ends = np.array([one[order] + c**order * other[order] for c in MIX])
+        solved = np.linalg.lstsq(powers, combined[:, order - 2] - ends, rcond=None)[0] if np.all(np.isfinite(ends)) else np.full((order - 1, outputs), np.nan)
+        first[order - 1], second[order - 1] = solved[order - 2], solved[0]
+    return first, second
+
