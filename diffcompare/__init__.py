@@ -83,9 +83,12 @@ def __getattr__(name: str) -> Any:
         globals()[name] = found
         return found
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version(__name__)
+        try:
+            return version(__name__)
+        except PackageNotFoundError:  # run from a checkout that was never installed
+            return "unknown"
     if not name.startswith("_"):
         functions = _functions()
         if name in functions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,5 +50,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = dc.no_such_name
 
 
-def test_the_version_is_the_installed_distributions() -> None:
-    assert dc.__version__ == importlib.metadata.version("diffcompare")
+def test_the_version_is_that_of_pyproject_once_installed() -> None:
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = any(d.name == "diffcompare" for d in importlib.metadata.distributions())
+    assert dc.__version__ == (project["version"] if installed else "unknown")
