@@ -23,7 +23,7 @@ from .program import Program, filled
 Array = np.ndarray[Any, Any]
 STRICT, LIMITS = Vocabulary(), Vocabulary(limits=True)
 LIMIT_TERMS = 4
-"""Further series terms when limits are looked for: each quotient 0/0 costs one."""
+"""Further series terms where a derivative seems to be missing: each quotient 0/0 with a limit costs one."""
 _lock = threading.RLock()
 
 
@@ -184,12 +184,16 @@ class _Run:
         with Arithmetic(self.max_precision, 1):
             defined = [centre(v) for v in self.point.along((), keep=True)]
         with Arithmetic(self.bits + 122, group.terms + LIMIT_TERMS):
+            longer = group.balls(self.point.along)
             limits = group.balls(self.point.limits)
             near = [centre(v) for v in self.point.limits(self._everywhere(), keep=True)]
         for k in pending:
             sources = [defined[s] for s in group.sources[k]]
             if not balls[k].is_nan() or not all(v.is_nan() or v.is_finite() for v in sources):
                 self._put(group, k, balls[k], "unresolved", math.nan)
+            elif is_certain(longer[k], self.bits):
+                # branches that meet where their difference only touches zero: x² < 0 takes more terms than x to decide
+                self._put(group, k, longer[k], "ok", float(longer[k]))
             elif limits[k].is_finite():
                 self._put(group, k, limits[k], "removable", float(limits[k]))
             elif all(v.is_finite() for v in sources):
