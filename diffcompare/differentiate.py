@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from .differentiators.base import MEMORY, Derivative, Differentiator, Operator
 from .dsl.core import BOOL
@@ -14,6 +15,7 @@ from .errors import DiffCompareError
 from .registry import discover
 from .transforms.cost import cost
 
+T = TypeVar("T")
 DEFAULT_METHOD = "ad.reverse"
 SMALL = 300
 """Scalar operations below which plain Python beats NumPy's cost of about half a microsecond an instruction."""
@@ -46,13 +48,11 @@ def find_engine(engine: str | Engine, function: Function) -> Engine:
     return _find("engine", engine, engines())
 
 
-def _find(kind: str, name: str, known: dict[str, Any]) -> Any:
+def _find(kind: str, name: str, known: Mapping[str, T]) -> T:
     if name not in known:
-        from difflib import get_close_matches
-
         near = get_close_matches(str(name), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise DiffCompareError(f"no {kind} is named {name!r}{hint} There are: {', '.join(known)}" if hint else f"no {kind} is named {name!r}; there are: {', '.join(known)}")
+        guess = f", did you mean {near[0]!r}?" if near else ""
+        raise DiffCompareError(f"no {kind} is named {name!r}{guess}; there are: {', '.join(known)}")
     return known[name]
 
 

@@ -119,8 +119,8 @@ class Runner(ABC):
 
     @property
     @abstractmethod
-    def cost(self) -> Cost:
-        """Operations by kind in one call at one point."""
+    def cost(self) -> Cost | None:
+        """Operations by kind in one call at one point; None where they cannot be counted (other people's tools)."""
 
     @abstractmethod
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
@@ -211,8 +211,8 @@ class Derivative:
         return self._runner.function
 
     @property
-    def cost(self) -> Cost:
-        """Operations by kind in one call at one point."""
+    def cost(self) -> Cost | None:
+        """Operations by kind in one call at one point; None where they cannot be counted (other people's tools)."""
         return self._runner.cost
 
     @property

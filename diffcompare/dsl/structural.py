@@ -413,7 +413,7 @@ class Einsum(Structural):
 
     def evaluate(self, params: tuple[Any, ...], *values: Array) -> Array:
         inputs, output = params
-        if any(v.dtype == object for v in values):
+        if any(np.asarray(v).dtype == object for v in values):  # an engine may hand on a constant as a float
             return _object_einsum(inputs, output, values)
         spec = ",".join("..." + labels for labels in inputs) + "->..." + output
         return np.einsum(spec, *values, optimize=len(values) > 2)  # type: ignore[no-any-return]
@@ -681,7 +681,10 @@ def _index_together(x: Expr, keys: list[Any]) -> Expr:
 
 @function_of_the_dsl
 def einsum(spec: str, *operands: Any) -> Expr:
-    """Sums of products by labels, as np.einsum; batch axes need no ellipsis and one in the specification is refused."""
+    """Sums of products by labels, as np.einsum; batch axes need no ellipsis and one in the specification is refused.
+
+    Scalar operands are multiplied in at the end.
+    """
     args = [as_expr(o) for o in operands]
     inputs, output = _parse_einsum(spec, args)
     sizes: dict[str, int] = {}
@@ -693,6 +696,13 @@ def einsum(spec: str, *operands: Any) -> Expr:
     if missing or len(set(output)) < len(output):
         raise ShapeError(f"einsum {spec!r}: every output label must be in an operand, and once in the output")
     args = _one_dtype([*args, constant(1.0)])[:-1]
+    factors = [a for a, labels in zip(args, inputs, strict=True) if not labels]
+    if factors and len(factors) < len(args):
+        arrays = [(labels, a) for a, labels in zip(args, inputs, strict=True) if labels]
+        product = einsum(f"{','.join(labels for labels, _ in arrays)}->{output}", *(a for _, a in arrays))
+        for factor in factors:
+            product = product * factor
+        return product
     for k, labels in enumerate(inputs):
         inputs[k], args[k] = _normalise(labels, args[k], set(output).union(*(inputs[:k] + inputs[k + 1 :])))
     if len(args) == 1:

@@ -7,7 +7,7 @@ multiply-adds, so results are not float-exact; the audit measures by how much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,13 +44,9 @@ class JaxCompiled(Compiled):
     """A schedule traced by JAX and compiled once for each combination of argument shapes."""
 
     def __init__(self, plan: Schedule, dtype: np.dtype[Any]) -> None:
-        import jax
-
         self.function = plan.function
-        self.dtype = dtype
-        self.traced = traceable(plan, dtype)
-        self._jitted = jax.jit(self._spread)
-        self._executables: dict[tuple[Shape, ...], Any] = {}
+        self._traced = traceable(plan, dtype)
+        self._executables = Executables(self._spread, dtype)
         self.source = _source(plan)
 
     def _spread(self, *values: Any) -> list[Any]:
@@ -59,43 +55,68 @@ class JaxCompiled(Compiled):
 
         batches = [v.shape[: v.ndim - len(i.shape)] for v, i in zip(values, self.function.inputs, strict=True)]
         joint = np.broadcast_shapes(*batches)
-        return [jnp.broadcast_to(r, joint + o.shape) for r, o in zip(self.traced(*values), self.function.outputs, strict=True)]
+        return [jnp.broadcast_to(r, joint + o.shape) for r, o in zip(self._traced(*values), self.function.outputs, strict=True)]
 
     def prepare_for(self, shapes: Sequence[Shape]) -> None:
-        self._executable(tuple(shapes))
-
-    def _executable(self, shapes: tuple[Shape, ...]) -> Any:
-        known = self._executables.get(shapes)
-        if known is None:
-            import jax
-
-            with x64(self.dtype):
-                known = self._jitted.lower(*(jax.ShapeDtypeStruct(s, self.dtype) for s in shapes)).compile()
-            self._executables[shapes] = known
-        return known
+        self._executables.prepare_for(tuple(shapes))
 
     def __call__(self, values: Sequence[Array]) -> list[Array]:
-        run = self._executable(tuple(v.shape for v in values))
-        with x64(self.dtype):
-            results = run(*values)
-            return [np.array(r) for r in results]
+        return self._executables(values)
+
+
+class Executables:
+    """A function of JAX arrays that gives a list of them, compiled by XLA once for each combination of shapes."""
+
+    def __init__(self, function: Callable[..., list[Any]], dtype: np.dtype[Any]) -> None:
+        import jax
+
+        self._jitted = jax.jit(function)
+        self._dtype = dtype
+        self._by_shapes: dict[tuple[Shape, ...], Any] = {}
+
+    def prepare_for(self, shapes: tuple[Shape, ...]) -> Any:
+        """The executable for these shapes, compiled now if it is not known."""
+        if shapes not in self._by_shapes:
+            import jax
+
+            with x64(self._dtype):
+                structs: list[Any] = [jax.ShapeDtypeStruct(s, self._dtype) for s in shapes]  # type: ignore[no-untyped-call]
+                self._by_shapes[shapes] = self._jitted.lower(*structs).compile()
+        return self._by_shapes[shapes]
+
+    def __call__(self, values: Sequence[Array]) -> list[Array]:
+        run = self.prepare_for(tuple(v.shape for v in values))
+        with x64(self._dtype):
+            return [np.array(r) for r in run(*values)]
 
 
 def x64(dtype: np.dtype[Any]) -> Any:
     """JAX's 64-bit mode on or off for this precision, as a context of this thread."""
     import jax
 
-    return jax.enable_x64(dtype == np.float64)
+    return jax.enable_x64(dtype == np.float64)  # type: ignore[no-untyped-call]
 
 
-def to_jax(function: Function, precision: str = "float64") -> Callable[..., list[Any]]:
-    """The function as ordinary jax.numpy code of its inputs, for JAX's own transformations; call it inside x64()."""
-    return traceable(schedule(function), np.dtype(precision))
+Forms = Mapping[str, Callable[[Expr], Callable[..., Any] | None]]
+"""For a primitive's name: node -> its JAX callable, or None where the node has no such form."""
 
 
-def traceable(plan: Schedule, dtype: np.dtype[Any]) -> Callable[..., list[Any]]:
+def to_jax(function: Function, precision: str, forms: Forms) -> Callable[..., list[Any]]:
+    """The function as ordinary jax.numpy code of its inputs, for JAX's own transformations; call it inside x64().
+
+    Nodes for which `forms` has a callable become that, and are not written out.
+    """
+
+    def keep(node: Expr) -> bool:
+        return node.primitive.name in forms and forms[node.primitive.name](node) is not None
+
+    return traceable(schedule(function, keep), np.dtype(precision), forms)
+
+
+def traceable(plan: Schedule, dtype: np.dtype[Any], forms: Forms | None = None) -> Callable[..., list[Any]]:
     """The schedule as a Python function of JAX arrays; raises Unsupported naming a primitive without a JAX form."""
-    steps = [(node, _kernel(node)) for node in (*plan.prelude, *plan.body)]
+    forms = forms or {}
+    steps = [(node, forms.get(node.primitive.name, lambda n: None)(node) or _kernel(node)) for node in (*plan.prelude, *plan.body)]
     constants = {c: _constant(c, dtype) for c in plan.constants}
 
     def run(*values: Any) -> list[Any]:

@@ -89,7 +89,7 @@ def _structural_kernel(node: Expr) -> Kernel:
         return _product_kernel(node)
     assert isinstance(primitive, Structural)
     evaluate = primitive.evaluate
-    return lambda *values: evaluate(params, *values)
+    return lambda *values: evaluate(params, *map(np.asarray, values))  # a constant may arrive as a float
 
 
 def aligner(node: Expr) -> Kernel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..dsl.core import CONSTANT, INPUT, Expr, postorder
@@ -31,9 +31,9 @@ class Schedule:
     """For each node the positions of the inputs that it depends on."""
 
 
-def schedule(function: Function) -> Schedule:
-    """The instructions of a function, composites written out."""
-    outputs = lower(function.outputs)
+def schedule(function: Function, keep: Callable[[Expr], bool] = lambda node: False) -> Schedule:
+    """The instructions of a function, composites written out except those that the caller keeps."""
+    outputs = lower(function.outputs, keep)
     order = postorder(outputs)
     depends = _dependencies(order, function.inputs)
     constants = tuple(n for n in order if n.primitive is CONSTANT)
