@@ -109,8 +109,7 @@ class Point:
         self.program = program
         self.shapes = [i.shape for i in inputs]
         self.entries = [arb(v) for value in values for v in value.ravel().tolist()]
-        starts = np.cumsum([0, *(i.size for i in inputs)]).tolist()
-        self.ranges = list(itertools.pairwise(starts))
+        self.ranges = list(itertools.pairwise(itertools.accumulate((i.size for i in inputs), initial=0)))
         self.known: dict[tuple[Direction, int, int, bool], list[Ball]] = {}
 
     def along(self, direction: Direction, keep: bool = False, vocabulary: Vocabulary = STRICT) -> list[Ball]:
@@ -296,6 +295,19 @@ class Reference:
         sensitivity = run.sensitivity() if condition else None
         balls = [filled(entries, shape) for entries, shape in zip(run.balls, the_plan.shapes, strict=True)]
         return Certified(operator, run.blocks(run.values, float), balls, run.blocks(run.status, "<U10"), run.precision, sensitivity)
+
+    def noise(self, point: Mapping[str, Any], digits: int = 53) -> list[Array]:
+        """How far rounding every operation to this many binary digits may move each output: a running error analysis.
+
+        These are the radii of the balls that arithmetic of this precision ends with, so cancellation inside the formula
+        counts, as a condition number with respect to the inputs does not. NaN where a ball is not finite.
+        """
+        f = self.function
+        at = Point(self.program, f.inputs, [_checked(f, i, _looked_up(f, i, point)) for i in f.inputs])
+        with Arithmetic(digits, 1):
+            radii = [float(b.rad()) if b.is_finite() else math.nan for b in map(centre, at.along(()))]
+        ends = np.cumsum([0, *(o.size for o in f.outputs)]).tolist()
+        return [np.array(radii[a:b]).reshape(o.shape) for o, a, b in zip(f.outputs, ends, ends[1:], strict=False)]
 
 
 def certify(

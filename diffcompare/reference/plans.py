@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class _Layout:
         self.inputs = wrt
         self.out = [o.shape for o in function.outputs]
         self.wrt = [i.shape for i in wrt]
-        starts = dict(zip(function.inputs, np.cumsum([0, *(i.size for i in function.inputs)]).tolist(), strict=False))
+        starts = dict(zip(function.inputs, itertools.accumulate((i.size for i in function.inputs), initial=0), strict=False))
         self.starts = [starts[i] for i in wrt]
         # each output entry as (output, index within it); each entry of wrt as (input, index within it, position)
         self.rows = [(o, k) for o, shape in enumerate(self.out) for k in range(math.prod(shape))]
