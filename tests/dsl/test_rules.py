@@ -257,3 +257,41 @@ def test_every_exception_is_of_a_primitive_that_is_judged() -> None:
         assert len(path) <= PIECES.get(name, 2), (name, path)
         assert max(path) < known[name].arity, (name, path)
     assert set(PIECES) <= set(known)
+
+
+AT_ZERO = [
+    # x, p, d/dx, d/dp of x**p: ChainRules.jl, test/rulesets/Base/fastmath_able.jl, where x**p is defined near p
+    (1.0, 2.0, 2.0, 0.0),
+    (2.0, 2.0, 4.0, 2.772588722239781),
+    (0.0, 2.0, 0.0, 0.0),
+    (-0.0, 2.0, 0.0, 0.0),
+    (0.0, 1.0, 1.0, 0.0),
+    (-0.0, 1.0, 1.0, 0.0),
+    (0.0, 0.5, math.inf, 0.0),
+    (0.0, 3.5, 0.0, 0.0),
+    (0.0, 0.0, 0.0, None),
+    (-0.0, 0.0, 0.0, None),
+    (0.0, -1.0, -math.inf, None),
+    (-0.0, -1.0, -math.inf, None),
+    (0.0, -2.0, -math.inf, None),
+    (-0.0, -2.0, math.inf, None),
+    (0.0, -1.5, -math.inf, None),
+]
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize(("x", "p", "by_x", "by_p"), AT_ZERO)
+def test_powers_at_zero(x: float, p: float, by_x: float, by_p: float | None, mode: str) -> None:
+    variable = [numpy_engine.compile(derived(arithmetic.pow_, (k,), mode))([np.array(x), np.array(p)])[0].item() for k in (0, 1)]
+    assert variable[0] == by_x
+    assert by_p is None or abs(variable[1] - by_p) <= math.ulp(by_p)
+    base = input_("x0")
+    (slope,) = tangents([arithmetic.pow_(base, p)], {base: constant(1.0)})
+    fixed = numpy_engine.compile(Function("pow", [base], [constant(0.0) if slope is None else slope], True))([np.array(x)])[0]
+    assert float(fixed) == by_x
+
+
+def test_second_derivatives_of_powers_at_zero() -> None:
+    for p, expected in ((1.0, 0.0), (2.0, 2.0), (3.0, 0.0), (1.5, math.inf)):
+        second = numpy_engine.compile(derived(arithmetic.pow_, (0, 0), "forward"))([np.array(0.0), np.array(p)])[0]
+        assert float(second) == expected, p
