@@ -20,6 +20,8 @@ SWEEP = 5.0
 """Operations of a derivative per operation of the function: the cheap-gradient bound of Griewank and Walther."""
 LEADING_TERMS = 2.0
 """What is left out of a truncation error, of higher order in the step, may be as large again as the terms that are counted."""
+ELEMENTARY = 4.0
+"""Balls grow by up to an ulp an operation; the functions of this library promise 4."""
 COUNTED = 3
 """Terms of a truncation error that are counted."""
 
@@ -46,7 +48,7 @@ def allowed(method: Any, question: Question, truth: Truth, near: Surroundings | 
     if near is None:
         return np.full(truth.values.shape, np.nan)
     values = int(np.prod(truth.shapes[0], dtype=np.int64)) if question.operator in PARTS else 0
-    return np.concatenate([exact[:values], _Differences(method, question, near, point, primal_operations).allowed(truth.values[values:])])
+    return np.concatenate([exact[:values], _Differences(method, question, near, point).allowed(truth.values[values:])])
 
 
 def rounding(truth: Truth, primal_operations: int, precision: str = "float64") -> Array:
@@ -71,19 +73,19 @@ class _Differences:
 
     A stencil with weights w and nodes m for the derivative of order k, at a step of h lengths, errs by
     Σ_{r >= k+p} h^(r-k) (Σ w m^r / r!) f^(r) from truncation; the first three terms are counted, twice, along each scaled
-    direction. Values of f that err by e change it by up to e Σ|w| / h^k; e is `_rounding` of the largest |f| on the
-    stencil, |f| + S at the point and the Taylor terms at distance h. Mixed second derivatives have the truncation of each
+    direction. Values of f that err by e change it by up to e Σ|w| / h^k; e is ELEMENTARY
+    times the radius that ball arithmetic of the same precision ends with. Mixed second derivatives have the truncation of each
     of their two differences (leading term, twice) and the product of their rounding factors.
     Where the Taylor term of f at distance h after those counted exceeds them all, h is not small against the length over
     which f varies: no truncation is allowed, since the method has left the ground of its promise.
     """
 
-    def __init__(self, method: Differences, question: Question, near: Surroundings, point: int, primal_operations: int) -> None:
+    def __init__(self, method: Differences, question: Question, near: Surroundings, point: int) -> None:
         q = question
         self.method, self.question, self.near = method, question, near
         self.order = {"derivative": q.order, "hessian": 2, "hvp": 2}.get(q.operator, 1)
         self.step = method.relative_step(self.order, q.precision)
-        self.operations = float(primal_operations)
+        self.noise = ELEMENTARY * near.noise + float(np.finfo(q.precision).smallest_subnormal)
         x = np.concatenate([np.ravel(q.points[point][n]) for n in q.wrt]).astype(np.float64)
         own = method.scales(x)
         if q.operator in ("jvp", "hvp"):
@@ -115,15 +117,7 @@ class _Differences:
     def along(self, i: int) -> Array:
         """For each output entry, of the derivative along a direction."""
         stencil, h = self.method.stencil(self.order), self.h[i]
-        return self._truncation(stencil, i) + _size(stencil) * self._noise(self._reach(i)) / h**self.order
-
-    def _reach(self, i: int) -> Array:
-        """How far f may be from its value at the point, one step away along a direction."""
-        return np.asarray(np.sum(self.terms[i, 1:], axis=0))
-
-    def _noise(self, reach: Array) -> Array:
-        """The error of the values of f on the stencil, for each output entry."""
-        return _rounding(self.near.values + self.near.noise + reach, self.operations, self.question.precision)
+        return self._truncation(stencil, i) + _size(stencil) * self.noise / h**self.order
 
     def _truncation(self, stencil: Stencil, i: int) -> Array:
         k, first = stencil.order, stencil.order + stencil.accuracy
@@ -142,9 +136,7 @@ class _Differences:
         mixed = self.near.mixed
         total = c * (self.h[j] ** p * np.abs(mixed[i, j][1 + p]) + self.h[i] ** p * np.abs(mixed[j, i][1 + p]))
         declining = self._declining(i, 2 + p) & self._declining(j, 2 + p)
-        corner = sum(np.abs(mixed[i, j][m]) * self.h[i] * self.h[j] ** m for m in (1, 2)) + np.abs(mixed[j, i][2]) * self.h[j] * self.h[i] ** 2
-        noise = self._noise(self._reach(i) + self._reach(j) + corner)
-        return np.where(declining, LEADING_TERMS * total, 0.0) + _size(stencil) ** 2 * noise / (self.h[i] * self.h[j])
+        return np.where(declining, LEADING_TERMS * total, 0.0) + _size(stencil) ** 2 * self.noise / (self.h[i] * self.h[j])
 
     def _second(self, i: int, j: int) -> Array:
         return self.along(i) if i == j else self.both(i, j)
