@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..dsl.core import Shape
 from ..dsl.function import Function
+from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import Unsupported
 from ..transforms.complexify import complexify
@@ -26,9 +26,10 @@ SECOND = {Operator.HESSIAN, Operator.HVP}
 class ComplexRunner(Runner):
     """First derivatives by the complex step.
 
-    h is a power of two at most ε² |x| (ε² max(1, |x|) where scale="absolute"), relative to x because an absolute one
-    underflows in f' h or is not small beside x; at x = 0 it is so small that h² is 0. A power of two keeps h t and the
-    quotient exact: the step taken is the step asked for.
+    h is a power of two, at most ε² |x| for |x| <= 1: an absolute step is not small beside a small x. For large x, where it
+    would underflow in f' h, it is ε² √|x|, still small beside 1 up to |x| = 1e48, so that sin keeps its digits there. At
+    x = 0 it is so small that h² is 0. scale="absolute" is ε² max(1, |x|), "relative" ε² |x|; step= replaces ε², and is h
+    itself without scale=. A power of two keeps h t and the quotient exact: the step taken is the step asked for.
     """
 
     def __init__(self, request: Request, engine: Engine, precision: str, memory: int, step: float | None, scale: str | None) -> None:
@@ -70,17 +71,16 @@ class ComplexRunner(Runner):
 
     def step(self, x: Array) -> Array:
         """h at x, a power of two unless the user gave the step itself; NaN where x is not finite."""
-        info = np.finfo(x.dtype)
-        size = np.abs(x)
+        info, size, one = np.finfo(x.dtype), np.abs(x), x.dtype.type(1)
         if self._step is not None and self._scale is None:
             h = np.full_like(x, self._step)
         else:
-            at_zero = np.sqrt(np.nextafter(x.dtype.type(0), x.dtype.type(1))) / 4  # its square is 0
             factor = info.eps**2 if self._step is None else x.dtype.type(self._step)
-            wanted = np.maximum(size, 1) * factor if self._scale == "absolute" else np.maximum(size * factor, info.tiny / info.eps)
-            if self._scale != "absolute":
-                wanted = np.where(size == 0, at_zero, wanted)
-            h = np.ldexp(x.dtype.type(1), np.frexp(wanted)[1] - 1)
+            lengths = {"absolute": np.maximum(size, one), "relative": size, None: np.minimum(size, np.sqrt(size))}
+            wanted = np.maximum(lengths[self._scale] * factor, info.tiny / info.eps)
+            at_zero = np.sqrt(info.smallest_subnormal) / 4  # its square is 0
+            wanted = wanted if self._scale == "absolute" else np.where(size == 0, at_zero, wanted)
+            h = np.ldexp(one, np.frexp(wanted)[1] - 1)
         return np.where(np.isfinite(x), h, x.dtype.type(np.nan)).astype(x.dtype, copy=False)
 
     def _chunks(self, values: list[Array], joint: Shape) -> Iterator[tuple[slice, list[Array], list[Array]]]:
@@ -106,7 +106,8 @@ class ComplexRunner(Runner):
         primal, n = self._primal, len(self._primal.sizes)
         outputs = [o.shape for o in self._request.function.outputs]
         blocks = primal.blocks(joint, outputs)
-        plain: list[Array] = []
+        still = [np.zeros(primal.cores[p], primal.dtype) for p in primal.places]
+        plain = [] if primal.entries or not self._valued else primal([*values, *still])[len(outputs) :]
         for chunk, plain, slopes in self._chunks(values, joint):  # noqa: B007  the value is the same in each chunk
             for k, slope in enumerate(slopes):
                 primal.store(blocks[k * n : (k + 1) * n], chunk, slope)
@@ -136,7 +137,8 @@ class ComplexRunner(Runner):
         h = np.full(batch, primal.dtype.type(np.inf))
         for s, t in zip(self._steps(wide), primal.raveled(tangents), strict=True):
             h = np.minimum(h, np.min(np.where(t == 0, primal.dtype.type(np.inf), s / np.abs(t)), axis=-1, initial=np.inf))
-        h = np.where(np.isinf(h), primal.dtype.type(1), np.ldexp(primal.dtype.type(1), np.frexp(h)[1] - 1)).astype(primal.dtype) + 0 * h
+        power = np.ldexp(primal.dtype.type(1), np.frexp(h)[1] - 1)
+        h = np.where(np.isfinite(h), power, np.where(np.isinf(h), primal.dtype.type(1), h))  # no entry moves: any h serves
         sides = [h.reshape(h.shape + (1,) * len(c)) * t for t, c in zip(tangents, cores, strict=True)]
         results = primal([*wide, *sides])
         return [r / h.reshape(h.shape + (1,) * len(o.shape)) for r, o in zip(results, self._request.function.outputs, strict=True)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dsl.core import Shape
+from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, Unsupported
 from ..transforms.cost import Cost

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dsl.core import Shape, size_of
 from ..dsl.function import Function
+from ..dsl.shapes import Shape, size_of
 from ..engines.base import Array, Engine
 from ..transforms.cost import Cost, cost
 from .base import Request

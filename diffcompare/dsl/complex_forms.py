@@ -1,7 +1,7 @@
 """The functions on complex arguments z = a + ib, given and returned as pairs (a, b) of real expressions; b None is exactly 0.
 
 True formulas for complex numbers, after Kahan, "Branch cuts for complex elementary functions" (1987), rearranged so
-that both parts keep their digits at |b| of 1e-200 |a| as well as at |b| near |a|. Each continues its function from the
+that each part keeps its digits where |b| is 1e-200 |a|, and the number its own where |b| is near |a|. Each continues its function from the
 real domain: outside it, judged by a, the result is NaN; what is not analytic (abs, maximum, where) branches on a.
 """
 
@@ -169,9 +169,12 @@ def hypot(z: Pair, w: Pair) -> Pair:
     (a, b), (c, d) = z, w
     r = _hypot(a, c)
     scale = _where(_eq(r, 0.0), 1.0, r)
-    unit = add(_square(a / scale, None if b is None else b / scale), _square(c / scale, None if d is None else d / scale))
-    u, v = root(unit[0], _side(unit))
-    return r * u, r * v
+    p, q = a / scale, c / scale
+    unit = add(_square(p, None if b is None else b / scale), _square(q, None if d is None else d / scale))
+    u, _ = root(unit[0], _side(unit))
+    product = _plus(_times(p, b), _times(q, d))  # re im = ab + cd
+    assert product is not None
+    return r * u, _unless_zero(product, product / u)
 
 
 def _square(a: Expr, b: Expr | None) -> Pair:

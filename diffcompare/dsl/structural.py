@@ -7,31 +7,15 @@ One implementation serves numbers, expressions and balls: `evaluate` takes NumPy
 from __future__ import annotations
 
 import builtins
-import itertools
 import operator
 from collections.abc import Sequence
-from types import EllipsisType
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from ..errors import ShapeError
-from .core import (
-    FUNCTIONS,
-    REAL,
-    Expr,
-    Literal,
-    Primitive,
-    Shape,
-    as_expr,
-    as_shape,
-    constant,
-    function_of_the_dsl,
-    intern,
-    literal,
-    register,
-    size_of,
-)
+from .core import FUNCTIONS, REAL, Expr, Literal, Primitive, as_expr, constant, function_of_the_dsl, intern, literal, register
+from .shapes import Shape, as_shape, size_of
 
 Array = np.ndarray[Any, Any]
 
@@ -284,7 +268,7 @@ class Scatter(Structural):
 
     def transpose(self, node: Expr, i: int, cotangent: Expr) -> Expr:
         axis, indices, _ = node.params
-        return _take_or_slice(cotangent, axis, indices.value)
+        return take_or_slice(cotangent, axis, indices.value)
 
 
 def _first_use(indices: Array) -> Array:
@@ -337,44 +321,6 @@ class Concatenate(Structural):
         return slice_.apply([cotangent], (axis, start, start + node.args[i].shape[axis], 1))
 
 
-class Diagonal(Structural):
-    """The diagonal of two axes as a new last axis (params: two negative axes of equal length)."""
-
-    def shape(self, params: tuple[Any, ...], *shapes: Shape) -> Shape:
-        a, b = params
-        (shape,) = shapes
-        if shape[a] != shape[b]:
-            raise ShapeError(f"diagonal: axes {a} and {b} of shape {shape} must have equal length")
-        return (*(n for k, n in enumerate(shape) if k - len(shape) not in (a, b)), shape[a])
-
-    def evaluate(self, params: tuple[Any, ...], *values: Array) -> Array:
-        return np.diagonal(values[0], axis1=params[0], axis2=params[1])
-
-    def transpose(self, node: Expr, i: int, cotangent: Expr) -> Expr:
-        return embed_diagonal.apply([cotangent], node.params)
-
-
-class EmbedDiagonal(Structural):
-    """The last axis laid on the diagonal of two new axes, zero elsewhere: the transpose of diagonal (params: two axes)."""
-
-    def shape(self, params: tuple[Any, ...], *shapes: Shape) -> Shape:
-        (shape,) = shapes
-        result: list[int] = list(shape[:-1])
-        for axis in sorted(params):
-            result.insert(len(shape) + 1 + axis, shape[-1])
-        return tuple(result)
-
-    def evaluate(self, params: tuple[Any, ...], *values: Array) -> Array:
-        (x,) = values
-        n = x.shape[-1]
-        result = np.zeros((*x.shape, n), x.dtype if x.dtype != bool else float)
-        result[..., np.arange(n), np.arange(n)] = x
-        return np.moveaxis(result, (-2, -1), params)
-
-    def transpose(self, node: Expr, i: int, cotangent: Expr) -> Expr:
-        return diagonal_.apply([cotangent], node.params)
-
-
 class Label(Structural):
     """The argument under a name (params: the name), a place at which the graph can be cut."""
 
@@ -393,57 +339,6 @@ class Label(Structural):
         return cotangent
 
 
-# --- contraction ---
-
-
-class Einsum(Structural):
-    """Products summed over labels (params: input labels, output labels), every argument under an ellipsis of batch axes.
-
-    Normalised when built: within an argument no label repeats, every label is in the output or in another argument.
-    """
-
-    def shape(self, params: tuple[Any, ...], *shapes: Shape) -> Shape:
-        inputs, output = params
-        sizes: dict[str, int] = {}
-        for labels, shape in zip(inputs, shapes, strict=True):
-            for label, n in zip(labels, shape, strict=True):
-                if sizes.setdefault(label, n) != n:
-                    raise ShapeError(f"einsum {','.join(inputs)}->{output}: label {label!r} has sizes {sizes[label]} and {n}")
-        return tuple(sizes[label] for label in output)
-
-    def evaluate(self, params: tuple[Any, ...], *values: Array) -> Array:
-        inputs, output = params
-        if any(np.asarray(v).dtype == object for v in values):  # an engine may hand on a constant as a float
-            return _object_einsum(inputs, output, values)
-        spec = ",".join("..." + labels for labels in inputs) + "->..." + output
-        return np.einsum(spec, *values, optimize=len(values) > 2)  # type: ignore[no-any-return]
-
-    def transpose(self, node: Expr, i: int, cotangent: Expr) -> Expr:
-        inputs, output = node.params
-        others = [labels for k, labels in enumerate(inputs) if k != i]
-        args = [a for k, a in enumerate(node.args) if k != i]
-        return einsum(f"{','.join([*others, output])}->{inputs[i]}", *args, cotangent)
-
-
-def _object_einsum(inputs: Sequence[str], output: str, values: Sequence[Array]) -> Array:
-    """Einsum over objects without batch axes, as sums of products without a leading zero."""
-    sizes = {label: n for labels, v in zip(inputs, values, strict=True) for label, n in zip(labels, v.shape, strict=True)}
-    summed = [label for label in sizes if label not in output]
-    result = np.empty([sizes[label] for label in output], dtype=object)
-    for where in np.ndindex(result.shape):
-        at = dict(zip(output, where, strict=True))
-        total: Any = None
-        for inner in itertools.product(*(range(sizes[label]) for label in summed)):
-            at.update(zip(summed, inner, strict=True))
-            product: Any = None
-            for labels, value in zip(inputs, values, strict=True):
-                entry = value[tuple(at[label] for label in labels)]
-                product = entry if product is None else product * entry
-            total = product if total is None else total + product
-        result[where] = 0.0 if total is None else total
-    return result
-
-
 broadcast_ = register(Broadcast("broadcast"))
 sum_ = register(Sum("sum"))
 reshape_ = register(Reshape("reshape"))
@@ -452,10 +347,7 @@ slice_ = register(Slice("slice"))
 take_ = register(Take("take"))
 scatter = register(Scatter("scatter"))
 concatenate_ = register(Concatenate("concatenate"))
-diagonal_ = register(Diagonal("diagonal"))
-embed_diagonal = register(EmbedDiagonal("embed_diagonal"))
 label_ = register(Label("named"))
-einsum_ = register(Einsum("einsum"))
 
 
 # --- the functions users call ---
@@ -532,7 +424,7 @@ def concatenate(parts: Sequence[Any], axis: int = 0) -> Expr:
     exprs = [as_expr(p) for p in parts]
     if not exprs:
         raise ShapeError("concatenate: needs at least one part")
-    return concatenate_.apply(_one_dtype(exprs), (one_axis("concatenate", exprs[0].ndim, axis),))
+    return concatenate_.apply(one_dtype(exprs), (one_axis("concatenate", exprs[0].ndim, axis),))
 
 
 @function_of_the_dsl
@@ -549,20 +441,10 @@ def stack(parts: Sequence[Any], axis: int = 0) -> Expr:
     return concatenate([reshape(e, (*shape[:place], 1, *shape[place:])) for e in exprs], new)
 
 
-def _one_dtype(exprs: list[Expr]) -> list[Expr]:
+def one_dtype(exprs: list[Expr]) -> list[Expr]:
     if len({e.dtype for e in exprs}) > 1:
         return [FUNCTIONS["real"](e) for e in exprs]
     return exprs
-
-
-@function_of_the_dsl
-def diagonal(x: Any, axis1: int = -2, axis2: int = -1) -> Expr:
-    """The diagonal of two axes as a new last axis, as np.diagonal."""
-    x = as_expr(x)
-    a, b = (one_axis("diagonal", x.ndim, k) for k in (axis1, axis2))
-    if a == b:
-        raise ShapeError(f"diagonal: needs two different axes, got {axis1} and {axis2}")
-    return diagonal_.apply([x], (a, b))
 
 
 @function_of_the_dsl
@@ -573,82 +455,7 @@ def named(x: Any, name: str) -> Expr:
     return label_.apply([as_expr(x)], (name,))
 
 
-# --- indexing: one slice or take an axis ---
-
-
-@function_of_the_dsl
-def index(x: Any, key: Any) -> Expr:
-    """x[key] for integers, slices, None, ... and static integer or boolean arrays (one array, or arrays indexing together)."""
-    x = as_expr(x)
-    keys = list(key) if isinstance(key, tuple) else [key]
-    keys = _expand_ellipsis(x, [_static_key(k) for k in keys])
-    pointed = [k for k in keys if k is not None and not isinstance(k, slice)]
-    if len(pointed) > 1 and any(isinstance(k, np.ndarray) for k in pointed):
-        return _index_together(x, keys)
-    shape: list[int] = []
-    axis = -x.ndim
-    for k in keys:
-        if k is None:
-            shape.append(1)
-            continue
-        n = x.shape[axis]
-        if isinstance(k, slice):
-            start, stop, step = k.indices(n)
-            if (start, stop, step) != (0, n, 1):
-                x = slice_.apply([x], (axis, start, None if stop < 0 else stop, step))
-            shape.append(x.shape[axis])
-        elif isinstance(k, np.ndarray):
-            x = _take_or_slice(x, axis, _checked_indices(k, n, axis).ravel())
-            shape.extend(k.shape)
-        else:
-            i = int(_checked_indices(np.asarray(k), n, axis))
-            x = slice_.apply([x], (axis, i, i + 1, 1)) if n > 1 else x
-        axis += 1
-    return reshape(x, tuple(shape))
-
-
-def _static_key(key: Any) -> Any:
-    if key is None or isinstance(key, slice | EllipsisType):
-        return key
-    if isinstance(key, Expr):
-        raise TypeError("an expression is not an index: indices are static integers; use where(condition, a, b) to choose by value")
-    if isinstance(key, SupportsIndex) and not isinstance(key, np.ndarray | bool | np.bool_):
-        return operator.index(key)
-    array = np.asarray(key)
-    if array.dtype.kind not in "iub" and array.size:
-        raise TypeError(f"indices are integers, slices or arrays of integers or booleans, got {key!r}")
-    return array if array.dtype == bool else array.astype(np.intp)
-
-
-def _expand_ellipsis(x: Expr, keys: list[Any]) -> list[Any]:
-    """The keys with ... spelled out and boolean arrays turned into integer ones."""
-    flat: list[Any] = []
-    for k in keys:
-        if isinstance(k, np.ndarray) and k.dtype == bool:
-            axis = builtins.sum(1 for f in flat if f is not None)
-            if k.shape != x.shape[axis : axis + k.ndim]:
-                raise ShapeError(f"index: a boolean mask of shape {k.shape} does not fit axes of shape {x.shape[axis : axis + k.ndim]}")
-            flat.extend(np.nonzero(k))
-        else:
-            flat.append(k)
-    used = builtins.sum(1 for k in flat if k is not None and not isinstance(k, EllipsisType))
-    if used > x.ndim:
-        raise ShapeError(f"index: {used} indices for shape {x.shape}")
-    places = [i for i, k in enumerate(flat) if isinstance(k, EllipsisType)]
-    if len(places) > 1:
-        raise ShapeError("index: an index has at most one ellipsis")
-    place = places[0] if places else len(flat)
-    return flat[:place] + [slice(None)] * (x.ndim - used) + flat[place + 1 :]
-
-
-def _checked_indices(indices: Array, n: int, axis: int) -> Array:
-    bad = indices[(indices < -n) | (indices >= n)]
-    if bad.size:
-        raise ShapeError(f"index: {int(bad.flat[0])} is out of range for axis {axis} of length {n}")
-    return np.where(indices < 0, indices + n, indices)
-
-
-def _take_or_slice(x: Expr, axis: int, indices: Array) -> Expr:
+def take_or_slice(x: Expr, axis: int, indices: Array) -> Expr:
     """x taken at flat non-negative indices along a negative axis; a slice where the indices are evenly spaced upwards."""
     n = x.shape[axis]
     if len(indices) and np.array_equal(indices, np.arange(n)):
@@ -657,130 +464,3 @@ def _take_or_slice(x: Expr, axis: int, indices: Array) -> Expr:
     if len(indices) > 1 and len(steps) == 1 and steps[0] > 0:
         return slice_.apply([x], (axis, int(indices[0]), int(indices[-1]) + 1, int(steps[0])))
     return take_.apply([x], (axis, Literal(np.ascontiguousarray(indices, dtype=np.intp))))
-
-
-def _index_together(x: Expr, keys: list[Any]) -> Expr:
-    """Index arrays and integers pair up, as in NumPy; they must stand on adjacent axes, which become one by row-major position."""
-    places = [i for i, k in enumerate(keys) if k is not None and not isinstance(k, slice)]
-    if places != list(range(places[0], places[-1] + 1)):
-        raise ShapeError("index: index arrays must stand on adjacent axes; transpose first")
-    before = builtins.sum(1 for k in keys[: places[0]] if k is not None)
-    sizes = x.shape[before : before + len(places)]
-    arrays = [_checked_indices(np.asarray(keys[p]), n, before) for p, n in zip(places, sizes, strict=True)]
-    try:
-        joint = np.broadcast_arrays(*arrays)
-    except ValueError:
-        raise ShapeError(f"index: index arrays of shapes {' and '.join(str(a.shape) for a in arrays)} do not broadcast") from None
-    flat = np.ravel_multi_index([np.asarray(a) for a in joint], sizes) if joint[0].size else np.zeros(joint[0].shape, np.intp)
-    merged = reshape(x, (*x.shape[:before], size_of(sizes), *x.shape[before + len(places) :]))
-    return index(merged, (*keys[: places[0]], flat, *keys[places[-1] + 1 :]))
-
-
-# --- products ---
-
-
-@function_of_the_dsl
-def einsum(spec: str, *operands: Any) -> Expr:
-    """Sums of products by labels, as np.einsum; batch axes need no ellipsis and one in the specification is refused.
-
-    Scalar operands are multiplied in at the end.
-    """
-    args = [as_expr(o) for o in operands]
-    inputs, output = _parse_einsum(spec, args)
-    sizes: dict[str, int] = {}
-    for labels, a in zip(inputs, args, strict=True):
-        for label, n in zip(labels, a.shape, strict=True):
-            if sizes.setdefault(label, n) != n:
-                raise ShapeError(f"einsum {spec}: label {label!r} has sizes {sizes[label]} and {n}; broadcast the smaller first")
-    missing = [label for label in output if label not in sizes]
-    if missing or len(set(output)) < len(output):
-        raise ShapeError(f"einsum {spec!r}: every output label must be in an operand, and once in the output")
-    args = _one_dtype([*args, constant(1.0)])[:-1]
-    factors = [a for a, labels in zip(args, inputs, strict=True) if not labels]
-    if factors and len(factors) < len(args):
-        arrays = [(labels, a) for a, labels in zip(args, inputs, strict=True) if labels]
-        product = einsum(f"{','.join(labels for labels, _ in arrays)}->{output}", *(a for _, a in arrays))
-        for factor in factors:
-            product = product * factor
-        return product
-    for k, labels in enumerate(inputs):
-        inputs[k], args[k] = _normalise(labels, args[k], set(output).union(*(inputs[:k] + inputs[k + 1 :])))
-    if len(args) == 1:
-        return transpose(args[0], [inputs[0].index(label) for label in output]) if output else args[0]
-    return einsum_.apply(args, (tuple(inputs), output))
-
-
-def _parse_einsum(spec: str, args: Sequence[Expr]) -> tuple[list[str], str]:
-    text = spec.replace(" ", "")
-    if "." in text:
-        raise ShapeError(f"einsum {spec!r}: leading axes are batch axes by themselves; leave the ellipsis out")
-    left, arrow, output = text.partition("->")
-    inputs = left.split(",")
-    if not all(c.isalpha() for c in "".join(inputs) + output):
-        raise ShapeError(f"einsum {spec!r}: labels are letters")
-    if not arrow:
-        letters = "".join(inputs)
-        output = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    if len(inputs) != len(args):
-        raise ShapeError(f"einsum {spec!r}: {len(inputs)} operands in the specification, {len(args)} given")
-    for labels, a in zip(inputs, args, strict=True):
-        if len(labels) != a.ndim:
-            raise ShapeError(f"einsum {spec!r}: operand {labels!r} has {len(labels)} labels and {a.ndim} axes, shape {a.shape}")
-    return inputs, output
-
-
-def _normalise(labels: str, x: Expr, needed: set[str]) -> tuple[str, Expr]:
-    """Repeated labels become a diagonal, labels that nothing else needs a sum."""
-    for label in sorted(set(labels)):
-        while labels.count(label) > 1:
-            a, b = labels.index(label), labels.rindex(label)
-            x = diagonal(x, a, b)
-            labels = labels[:a] + labels[a + 1 : b] + labels[b + 1 :] + label
-    lone = [k for k, label in enumerate(labels) if label not in needed]
-    if lone:
-        x = sum(x, axis=tuple(lone))
-        labels = "".join(label for label in labels if label in needed)
-    return labels, x
-
-
-@function_of_the_dsl
-def matmul(a: Any, b: Any) -> Expr:
-    """The matrix product a @ b of vectors and matrices, or of stacks of matrices by broadcasting, as np.matmul."""
-    a, b = as_expr(a), as_expr(b)
-    if not a.ndim or not b.ndim:
-        raise ShapeError("matmul: scalars have no matrix product; use *")
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else -1]:
-        raise ShapeError(f"matmul: inner sizes differ, got {a.shape} and {b.shape}")
-    stack_ndim = max(a.ndim, b.ndim) - 2
-    if stack_ndim > 0:
-        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        a = broadcast(a, (*lead, *a.shape[-2:])) if a.ndim > 1 else a
-        b = broadcast(b, (*lead, *b.shape[-2:])) if b.ndim > 1 else b
-    letters = "abcdefgh"[: max(stack_ndim, 0)]
-    left = letters + "ij" if a.ndim > 1 else "j"
-    right = letters + "jk" if b.ndim > 1 else "j"
-    return einsum(f"{left},{right}->{letters}{'i' * (a.ndim > 1)}{'k' * (b.ndim > 1)}", a, b)
-
-
-@function_of_the_dsl
-def dot(a: Any, b: Any) -> Expr:
-    """np.dot for vectors and matrices (scalars multiply)."""
-    x, y = as_expr(a), as_expr(b)
-    if not x.ndim or not y.ndim:
-        return x * y
-    if x.ndim > 2 or y.ndim > 2:
-        raise ShapeError(f"dot: takes vectors and matrices, got {x.shape} and {y.shape}; use matmul or einsum")
-    return matmul(x, y)
-
-
-@function_of_the_dsl
-def outer(a: Any, b: Any) -> Expr:
-    """All products of the entries of two arrays, shape (a.size, b.size), as np.outer."""
-    a, b = as_expr(a), as_expr(b)
-    return einsum("i,j->ij", reshape(a, (-1,)), reshape(b, (-1,)))
-
-
-@function_of_the_dsl
-def trace(x: Any) -> Expr:
-    """The sum of the diagonal of a square matrix."""
-    return einsum("ii->", x)

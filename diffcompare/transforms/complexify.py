@@ -12,11 +12,13 @@ from itertools import combinations
 
 from ..dsl.arithmetic import eq, pow_, real, where
 from ..dsl.composite import Reduction
-from ..dsl.core import Expr, fresh, postorder
+from ..dsl.contraction import Einsum
+from ..dsl.core import Expr, fresh
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
-from ..dsl.structural import Concatenate, Einsum, Structural, add_terms, broadcast, keep_axes
+from ..dsl.structural import Concatenate, Structural, add_terms, broadcast, keep_axes
 from ..dsl.structural import sum as sum_over
+from ..dsl.walk import postorder
 from ..errors import Unsupported
 from .forward import zero_like
 from .lower import lower
