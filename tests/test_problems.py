@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import diffcompare as dc
-from diffcompare.dsl.core import BOOL, Expr, constant, input_, literal, postorder
+from diffcompare.dsl.constants import constant, literal
+from diffcompare.dsl.core import BOOL, Expr, input_
 from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.function import Function
+from diffcompare.dsl.walk import postorder
 from diffcompare.engines.numpy import NumpyEngine
 from diffcompare.errors import DiffCompareError, DomainError, ShapeError
 from diffcompare.problem import Family, Point, Problem, Size, family, find, library

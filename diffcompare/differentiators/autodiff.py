@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..dsl.core import Expr, constant, fresh
+from ..dsl.constants import constant
+from ..dsl.core import Expr, fresh
 from ..dsl.function import Function
 from ..dsl.structural import sum as sum_over
 from ..transforms.forward import tangents, zero_like

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dsl.core import Expr, Shape, collector_paused
+from ..dsl.core import Expr, collector_paused
 from ..dsl.function import Function, as_function, bind
 from ..dsl.named import Named, nested
+from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, ShapeError, Unsupported
 from ..transforms.cost import Cost
@@ -245,7 +246,7 @@ class Derivative:
         blocks = [_block(r, joint + s) for r, s in zip(results, self._request.blocks, strict=True)]
         if out is not None:
             return _write(self._request.structured(blocks), out)
-        return self._request.structured([b.item() if not b.shape and self._dtype == float else b for b in blocks])
+        return self._request.structured([b.item() if not b.shape and self.precision == "float64" else b for b in blocks])
 
     @property
     def _direction_nodes(self) -> tuple[Expr, ...]:
@@ -274,7 +275,9 @@ class Derivative:
             listed = ", ".join(f"{n} {b}" for n, b in zip(self._names, batches, strict=False))
             raise ShapeError(f"{self.primal.name}: the batch axes do not broadcast: {listed}") from None
         if joint and not self._batch:
-            listed = ", ".join(f"{n} has {b} beyond its shape {s}" for n, b, s in zip(self._names, batches, self._shapes, strict=False) if b)
+            listed = ", ".join(
+                f"{n} has {b} beyond its shape {s}" for n, b, s in zip(self._names, batches, self._shapes, strict=False) if b
+            )
             raise ShapeError(f"{self.primal.name} was prepared with batch=False: {listed}")
         return joint
 

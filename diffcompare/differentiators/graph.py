@@ -10,9 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
-from ..dsl.core import Expr, Shape, constant, size_of
+from ..dsl.constants import constant
+from ..dsl.contraction import einsum
+from ..dsl.core import Expr
 from ..dsl.function import Function
-from ..dsl.structural import add_terms, einsum
+from ..dsl.shapes import Shape, size_of
+from ..dsl.structural import add_terms
 from ..engines.base import Array, Engine
 from ..transforms.cost import Cost, cost
 from .base import Differentiator, Request, Runner
@@ -147,7 +150,11 @@ def _placed(output: Array, position: tuple[tuple[slice, Shape], ...], seeds: Seq
     part = output[tuple(s for s, _ in position)]
     n, b = len(position), len(joint)
     # (seeds, batch, core) -> (batch, core, seeds) or (batch, seeds, core)
-    order = [*range(n, n + b), *range(n + b, part.ndim), *range(n)] if seeds[0].after else [*range(n, n + b), *range(n), *range(n + b, part.ndim)]
+    order = (
+        [*range(n, n + b), *range(n + b, part.ndim), *range(n)]
+        if seeds[0].after
+        else [*range(n, n + b), *range(n), *range(n + b, part.ndim)]
+    )
     shapes = [size for _, shape in position for size in shape]
     tail = (*core, *shapes) if seeds[0].after else (*shapes, *core)
     return np.ascontiguousarray(part.transpose(order)).reshape((*joint, *tail))

@@ -1,8 +1,22 @@
 """The expression language. Importing it declares every primitive."""
 
-from . import arithmetic, composite, core, custom, elementary, structural
+from . import arithmetic, composite, contraction, core, custom, elementary, indexing, structural
 from .function import Function, as_function, function, symbol, symbols
 
 core.BUILT_IN.update(core.PRIMITIVES)
 
-__all__ = ["Function", "arithmetic", "as_function", "composite", "core", "custom", "elementary", "function", "structural", "symbol", "symbols"]
+__all__ = [
+    "Function",
+    "arithmetic",
+    "as_function",
+    "composite",
+    "contraction",
+    "core",
+    "custom",
+    "elementary",
+    "function",
+    "indexing",
+    "structural",
+    "symbol",
+    "symbols",
+]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from . import complex_forms as forms
-from .core import BOOL, FUNCTIONS, REAL, Expr, literal, register
+from .constants import literal
+from .core import BOOL, FUNCTIONS, REAL, Expr, register
 from .elementwise import INF, NAN, NONNEGATIVE, POSITIVE, Elementwise, Interval, fold, is_exactly, number
 
 NORMAL_MIN = 2.2250738585072014e-308
@@ -157,9 +158,16 @@ FUNCTIONS["gt"] = lambda a, b: lt(b, a)
 FUNCTIONS["ge"] = lambda a, b: le(b, a)
 
 
+class Connective(Elementwise):
+    """Logic on bools; a real argument counts as true where it is not 0, as in NumPy."""
+
+    def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
+        return super().apply([a if a.dtype == BOOL else ne(a, 0.0) for a in args], params)
+
+
 def _connective(name: str, arity: int, scalar: str) -> Elementwise:
     return register(
-        Elementwise(
+        Connective(
             name,
             arity,
             array=name,

@@ -9,9 +9,11 @@ import numpy as np
 
 from ..errors import ShapeError
 from .arithmetic import abs_, eq, le, lt, real, sqrt, where
-from .core import FUNCTIONS, Expr, Primitive, Shape, as_expr, function_of_the_dsl, intern, register, size_of
+from .constants import as_expr
+from .core import FUNCTIONS, Expr, Primitive, function_of_the_dsl, intern, register
 from .elementary import exp, log
 from .elementwise import INF, times
+from .shapes import Shape, size_of
 from .structural import broadcast, keep_axes, reduced_axes, reshape
 from .structural import sum as sum_over
 

@@ -7,24 +7,20 @@ Every walk is iterative: a chain of 100,000 nodes is an ordinary expression.
 from __future__ import annotations
 
 import gc
-import hashlib
 import itertools
-import operator
-import struct
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, SupportsIndex, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from ..errors import DiffCompareError, ShapeError
+from ..errors import DiffCompareError
+from .shapes import Shape, size_of
 
 REAL = "real"
 BOOL = "bool"
-
-Shape = tuple[int, ...]
 
 
 class Expr:
@@ -244,7 +240,9 @@ class Expr:
         return self
 
     def __reduce__(self) -> Any:
-        return _load_expr, (flatten([self]),)
+        from .walk import flatten, load_one
+
+        return load_one, (flatten([self]),)
 
     def __repr__(self) -> str:
         from .show import brief
@@ -436,195 +434,14 @@ def is_fresh(node: Expr) -> bool:
     return node.primitive is INPUT and node.params[1] != 0
 
 
-_bits = struct.Struct("d").pack
-
-
-class Literal:
-    """A constant's value, equal to another only bit by bit: -0.0 is not 0.0 and a NaN equals itself."""
-
-    __slots__ = ("key", "value")
-
-    def __init__(self, value: float | bool | np.ndarray[Any, Any]) -> None:
-        self.value = value
-        self.key: tuple[Any, ...]
-        if isinstance(value, np.ndarray):
-            self.key = (value.dtype.char, value.shape, hashlib.blake2b(value.tobytes(), digest_size=20).digest())
-        elif isinstance(value, bool):
-            self.key = ("?", value)
-        else:
-            self.key = ("d", _bits(value))
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Literal) and self.key == other.key
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-    def __reduce__(self) -> Any:
-        return _load_literal, (self.value,)
-
-
-def _load_literal(value: Any) -> Literal:
-    if isinstance(value, np.ndarray):
-        value.setflags(write=False)
-    return Literal(value)
-
-
 Operand = (Expr, bool, int, float, np.ndarray, np.generic)
 
 
-def constant(value: Any) -> Expr:
-    """A number, a bool or an array of them as an expression; arrays are copied and frozen.
-
-    Raises TypeError for complex numbers, strings and objects.
-    """
-    if isinstance(value, bool | np.bool_):
-        return intern(CONSTANT, (), (Literal(bool(value)),), (), BOOL)
-    if isinstance(value, int | float):
-        try:
-            return intern(CONSTANT, (), (Literal(float(value)),), (), REAL)
-        except OverflowError:
-            raise DiffCompareError(f"the integer {_clip(str(value))} is too large for float64") from None
-    array = np.asarray(value)
-    if array.dtype == np.bool_:
-        dtype, array = BOOL, np.array(array)
-    elif array.dtype.kind in "iuf":
-        dtype, array = REAL, np.array(array, dtype=np.float64)
-    elif array.dtype.kind == "c":
-        raise TypeError(f"complex constants are not supported, got dtype {array.dtype}: split real and imaginary parts")
-    else:
-        raise TypeError(f"{_clip(repr(value))} is neither an expression nor a real number or array of numbers (dtype {array.dtype})")
-    if array.ndim == 0:
-        return constant(array.item())
-    array.setflags(write=False)
-    return intern(CONSTANT, (), (Literal(array),), array.shape, dtype)
-
-
-def as_expr(value: Any) -> Expr:
-    """An expression as it is, anything else as a constant."""
-    return value if isinstance(value, Expr) else constant(value)
-
-
-def literal(node: Expr) -> Any:
-    """The value of a constant node, None for any other node."""
-    return node.params[0].value if node.primitive is CONSTANT else None
-
-
-def is_number(node: Expr, value: float) -> bool:
-    """Whether the node is the scalar constant `value`, bit for bit."""
-    return node.primitive is CONSTANT and not node.shape and node.params[0] == Literal(value)
-
-
-# --- shapes ---
-
-
-def size_of(shape: Shape) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size
-
-
-def as_shape(shape: Any) -> Shape:
-    """A tuple of non-negative integers from an int or a sequence of them."""
-    try:
-        sizes = (operator.index(shape),) if isinstance(shape, SupportsIndex) else tuple(operator.index(n) for n in shape)
-    except TypeError:
-        raise ShapeError(f"a shape is a tuple of integers, got {shape!r}") from None
-    if any(n < 0 for n in sizes):
-        raise ShapeError(f"a shape has no negative sizes, got {sizes}")
-    return sizes
-
-
-def joint_shape(name: str, shapes: Sequence[Shape]) -> Shape:
-    """The shape that all broadcast to; raises ShapeError naming `name`."""
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " and ".join(str(s) for s in shapes)
-        raise ShapeError(f"{name}: arguments must broadcast to one shape, got {listed}; reshape them or add axes with x[:, None]") from None
-
-
-# --- walks ---
-
-
-def postorder(roots: Iterable[Expr], stop: Mapping[Expr, Any] | None = None) -> list[Expr]:
-    """Every node below the roots once, arguments before their users; nodes in `stop` are not entered."""
-    order: list[Expr] = []
-    seen: set[Expr] = set()
-    for root in roots:
-        if root in seen:
-            continue
-        seen.add(root)
-        stack = [(root, iter(() if stop is not None and root in stop else root.args))]
-        while stack:
-            node, arguments = stack[-1]
-            for argument in arguments:
-                if argument not in seen:
-                    seen.add(argument)
-                    stack.append((argument, iter(() if stop is not None and argument in stop else argument.args)))
-                    break
-            else:
-                order.append(node)
-                stack.pop()
-    return order
-
-
-def rebuild(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:
-    """The roots with some nodes replaced by others of the same shape."""
-    new: dict[Expr, Expr] = {}
-    for node in postorder(roots, stop=replacements):
-        if node in replacements:
-            new[node] = replacements[node]
-        elif all(new[a] is a for a in node.args):
-            new[node] = node
-        else:
-            new[node] = node.primitive.apply([new[a] for a in node.args], node.params)
-    return [new[root] for root in roots]
-
-
-def free_inputs(roots: Iterable[Expr]) -> list[Expr]:
-    """The inputs below the roots, in order of first appearance reading arguments left to right."""
-    return [node for node in postorder(roots) if node.primitive is INPUT]
-
-
-# --- flat form: what is pickled, since nested objects would recurse ---
-
-
-def flatten(roots: Sequence[Expr]) -> tuple[list[tuple[Any, ...]], list[int]]:
-    """(instructions, positions of the roots); an instruction is (primitive, argument positions, params, shape, dtype)."""
-    position: dict[Expr, int] = {}
-    instructions: list[tuple[Any, ...]] = []
-    for node in postorder(roots):
-        position[node] = len(instructions)
-        instructions.append((node.primitive, tuple(position[a] for a in node.args), node.params, node.shape, node.dtype))
-    return instructions, [position[root] for root in roots]
-
-
-def unflatten(flat: tuple[list[tuple[Any, ...]], list[int]]) -> list[Expr]:
-    """The roots again; inputs that a transform had made become new ones, so they clash with none made here."""
-    instructions, roots = flat
-    nodes: list[Expr] = []
-    for primitive, positions, params, shape, dtype in instructions:
-        if primitive is INPUT and params[1] != 0:
-            nodes.append(fresh(params[0], shape, dtype))
-        else:
-            nodes.append(intern(primitive, tuple(nodes[p] for p in positions), params, shape, dtype))
-    return [nodes[r] for r in roots]
-
-
-def _load_expr(flat: tuple[list[tuple[Any, ...]], list[int]]) -> Expr:
-    return unflatten(flat)[0]
-
-
 def _short(node: Expr) -> str:
-    return _clip(repr(node))
+    return clip(repr(node))
 
 
-def _clip(text: str, width: int = 60) -> str:
+def clip(text: str, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import DiffCompareError, Unsupported
-from .core import BUILT_IN, FUNCTIONS, PRIMITIVES, as_expr, fresh, is_fresh, postorder, register
+from .constants import as_expr
+from .core import BUILT_IN, FUNCTIONS, PRIMITIVES, fresh, is_fresh, register
 from .elementwise import Elementwise, Interval
+from .walk import postorder
 
 
 def primitive(

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .core import CONSTANT, FUNCTIONS, REAL, Expr, Primitive, constant, intern, joint_shape, literal
+from .constants import constant, literal
+from .core import CONSTANT, FUNCTIONS, REAL, Expr, Primitive, intern
+from .shapes import joint_shape
 from .structural import broadcast, broadcast_
 
 INF = math.inf

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import DiffCompareError, ShapeError
-from .core import INPUT, Expr, as_expr, as_shape, flatten, free_inputs, fresh, input_, is_fresh, postorder, rebuild, unflatten
+from .constants import as_expr
+from .core import INPUT, Expr, fresh, input_, is_fresh
+from .shapes import as_shape
 from .structural import reshape
+from .walk import flatten, free_inputs, postorder, rebuild, unflatten
 
 Formulas = Mapping[str, Mapping[tuple[str, ...], Expr]]
 

@@ -14,7 +14,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from ..errors import ShapeError
-from .core import FUNCTIONS, REAL, Expr, Literal, Primitive, as_expr, constant, function_of_the_dsl, intern, literal, register
+from .constants import Literal, as_expr, constant, literal
+from .core import FUNCTIONS, REAL, Expr, Primitive, function_of_the_dsl, intern, register
 from .shapes import Shape, as_shape, size_of
 
 Array = np.ndarray[Any, Any]

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..dsl.composite import Composite
-from ..dsl.core import BOOL, Expr, Shape, literal
+from ..dsl.constants import literal
+from ..dsl.contraction import Diagonal, Einsum, EmbedDiagonal
+from ..dsl.core import BOOL, Expr
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
-from ..dsl.structural import Broadcast, Concatenate, Diagonal, Einsum, EmbedDiagonal, Scatter, Structural, Sum, Take, align
+from ..dsl.shapes import Shape
+from ..dsl.structural import Broadcast, Concatenate, Scatter, Structural, Sum, Take, align
 from ..errors import TooLarge, Unsupported
 from .base import Array, Compiled, Engine
 from .schedule import Schedule, schedule

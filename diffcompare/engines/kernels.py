@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..dsl.composite import Composite
+from ..dsl.contraction import Einsum
 from ..dsl.core import Expr
 from ..dsl.elementwise import Elementwise
-from ..dsl.structural import Broadcast, Einsum, Reshape, Slice, Structural, align, broadcast_value
+from ..dsl.structural import Broadcast, Reshape, Slice, Structural, align, broadcast_value
 from ..errors import Unsupported
 
 Array = np.ndarray[Any, Any]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dsl.core import BOOL, CONSTANT, INPUT, Expr, literal
+from ..dsl.constants import literal
+from ..dsl.core import BOOL, CONSTANT, INPUT, Expr
 from ..dsl.elementwise import Elementwise, number
 from ..dsl.function import Function
 from ..dsl.structural import Broadcast
@@ -231,7 +232,9 @@ def _call_name(step: Instruction, space: dict[str, Any], header: list[str]) -> s
     space[name] = call
     shapes = ", ".join(str(a.shape) for a in step.node.args)
     params = " ".join(repr(step.node.params).split())
-    header.append(f"# {name}: {primitive.name}{params if len(params) < 100 else params[:97] + '...'} of shape {shapes} -> {step.node.shape}")
+    header.append(
+        f"# {name}: {primitive.name}{params if len(params) < 100 else params[:97] + '...'} of shape {shapes} -> {step.node.shape}"
+    )
     return name
 
 

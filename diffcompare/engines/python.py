@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dsl.core import Expr, literal
+from ..dsl.constants import literal
+from ..dsl.core import Expr
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
 from ..errors import Unsupported

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..dsl.core import CONSTANT, INPUT, Expr, postorder
+from ..dsl.core import CONSTANT, INPUT, Expr
 from ..dsl.function import Function
+from ..dsl.walk import postorder
 from ..transforms.lower import lower
 
 SOURCE_LIMIT = 20_000

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..dsl import function, symbol
-from ..dsl.core import Expr, constant
+from ..dsl.constants import constant
+from ..dsl.contraction import einsum, embed_diagonal
+from ..dsl.core import Expr
 from ..dsl.elementary import log, log1p
-from ..dsl.structural import einsum, embed_diagonal
 from ..dsl.structural import sum as sum_of
 from ..problem import Point, Problem, Size, family
 from .teaching import SURVEY

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..dsl import function, symbol
-from ..dsl.core import Expr, as_expr
+from ..dsl.constants import as_expr
+from ..dsl.core import Expr
 from ..problem import Point, Problem, Size, family
 from .teaching import SURVEY
 

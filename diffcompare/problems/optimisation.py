@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..dsl import function, symbol
-from ..dsl.core import constant
-from ..dsl.structural import concatenate, embed_diagonal
+from ..dsl.constants import constant
+from ..dsl.contraction import embed_diagonal
+from ..dsl.structural import concatenate
 from ..dsl.structural import sum as sum_of
 from ..problem import Point, Problem, Size, family
 

@@ -7,8 +7,10 @@ import numpy as np
 from ..dsl import function, symbol
 from ..dsl.arithmetic import lt, ne, where
 from ..dsl.composite import logsumexp, softmax
-from ..dsl.core import Expr, constant
-from ..dsl.structural import broadcast, concatenate, embed_diagonal, outer
+from ..dsl.constants import constant
+from ..dsl.contraction import embed_diagonal, outer
+from ..dsl.core import Expr
+from ..dsl.structural import broadcast, concatenate
 from ..dsl.structural import sum as sum_of
 from ..problem import Point, Problem, Size, family
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..dsl import function, symbol
+from ..dsl.contraction import einsum
 from ..dsl.elementary import sigmoid, sigmoid_slope, softplus
-from ..dsl.structural import einsum
 from ..dsl.structural import sum as sum_of
 from ..problem import Array, Point, Problem, Size, family
 

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from flint import arb
 
-from ..dsl.core import Expr, Shape
+from ..dsl.core import Expr
 from ..dsl.function import Function
+from ..dsl.shapes import Shape
 from ..errors import DiffCompareError, DomainError, ShapeError
 from .balls import NAN, Ball, centre, coefficient
 

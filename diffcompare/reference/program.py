@@ -12,9 +12,12 @@ import numpy as np
 from flint import arb
 
 from ..dsl.composite import Composite
-from ..dsl.core import BOOL, CONSTANT, INPUT, Expr, input_, literal, postorder, size_of
+from ..dsl.constants import literal
+from ..dsl.core import BOOL, CONSTANT, INPUT, Expr, input_
 from ..dsl.elementwise import Elementwise
+from ..dsl.shapes import size_of
 from ..dsl.structural import Broadcast, Structural, broadcast_value
+from ..dsl.walk import postorder
 from ..errors import Unsupported
 from .balls import NO, YES, Vocabulary
 

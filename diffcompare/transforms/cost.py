@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..dsl.composite import Reduction
-from ..dsl.core import CONSTANT, INPUT, Expr, postorder, size_of
+from ..dsl.contraction import Einsum
+from ..dsl.core import CONSTANT, INPUT, Expr
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
-from ..dsl.structural import Einsum, Scatter, Structural, Sum
+from ..dsl.shapes import size_of
+from ..dsl.structural import Scatter, Structural, Sum
+from ..dsl.walk import postorder
 from .lower import lower
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..dsl.core import Expr, fresh, postorder
+from ..dsl.core import Expr, fresh
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
+from ..dsl.walk import postorder
 
 
 def tangents(outputs: Sequence[Expr], seeds: Mapping[Expr, Expr]) -> list[Expr | None]:

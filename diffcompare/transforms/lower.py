@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from ..dsl.arithmetic import pow_
 from ..dsl.composite import Composite
-from ..dsl.core import Expr, postorder
+from ..dsl.core import Expr
 from ..dsl.elementwise import Elementwise, number
+from ..dsl.walk import postorder
 
 
 def lower(outputs: Sequence[Expr], keep: Callable[[Expr], bool] = lambda node: False) -> list[Expr]:

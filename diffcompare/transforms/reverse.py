@@ -13,10 +13,12 @@ import numpy as np
 
 from ..dsl.arithmetic import logical_and, logical_not, logical_or, lt, real
 from ..dsl.arithmetic import where as choose
-from ..dsl.core import Expr, Literal, fresh, postorder
+from ..dsl.constants import Literal
+from ..dsl.core import Expr, fresh
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
 from ..dsl.structural import Concatenate, Structural, concatenate_, scatter
+from ..dsl.walk import postorder
 from .forward import zero_like
 
 Guard = Expr | None

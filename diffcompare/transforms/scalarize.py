@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..dsl.composite import Composite, Reduction, reduce_entries
-from ..dsl.core import CONSTANT, INPUT, Expr, as_expr, constant, fresh, literal, postorder
+from ..dsl.constants import as_expr, constant, literal
+from ..dsl.core import CONSTANT, INPUT, Expr, fresh
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
 from ..dsl.structural import Structural, broadcast_value
+from ..dsl.walk import postorder
 from ..errors import TooLarge, Unsupported
 
 Array = np.ndarray[Any, Any]

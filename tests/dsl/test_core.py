@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from diffcompare.dsl import function, symbol, symbols
-from diffcompare.dsl.core import FUNCTIONS, PRIMITIVES, constant, fresh, live_nodes, literal, postorder, rebuild
+from diffcompare.dsl.constants import constant, literal
+from diffcompare.dsl.core import FUNCTIONS, PRIMITIVES, fresh, live_nodes
 from diffcompare.dsl.elementary import exp, log, sin
+from diffcompare.dsl.walk import postorder, rebuild
 from diffcompare.errors import DiffCompareError, ShapeError
 
 x, y = symbols("x y")

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from diffcompare.dsl import arithmetic, elementary
-from diffcompare.dsl.core import BUILT_IN, PRIMITIVES, Expr, constant, input_
+from diffcompare.dsl.constants import constant
+from diffcompare.dsl.core import BUILT_IN, PRIMITIVES, Expr, input_
 from diffcompare.dsl.elementwise import Elementwise, Interval
 from diffcompare.dsl.function import Function
 from diffcompare.engines.numpy import numpy_engine

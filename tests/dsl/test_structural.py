@@ -7,20 +7,9 @@ from diffcompare.differentiate import value, vjp
 from diffcompare.dsl import function, symbol
 from diffcompare.dsl.composite import logsumexp, mean, norm, softmax
 from diffcompare.dsl.composite import max as largest
-from diffcompare.dsl.core import constant
-from diffcompare.dsl.structural import (
-    broadcast,
-    concatenate,
-    diagonal,
-    dot,
-    einsum,
-    matmul,
-    outer,
-    reshape,
-    stack,
-    trace,
-    transpose,
-)
+from diffcompare.dsl.contraction import diagonal, dot, einsum, matmul, outer, trace
+from diffcompare.dsl.constants import constant
+from diffcompare.dsl.structural import broadcast, concatenate, reshape, stack, transpose
 from diffcompare.dsl.structural import sum as total
 from diffcompare.errors import ShapeError
 

@@ -12,10 +12,10 @@ from diffcompare.differentiate import engines, find_engine, gradient, prepare, v
 from diffcompare.dsl import function, symbol, symbols
 from diffcompare.dsl.arithmetic import floor, maximum, sign, where
 from diffcompare.dsl.composite import logsumexp
+from diffcompare.dsl.contraction import einsum
 from diffcompare.dsl.core import PRIMITIVES
 from diffcompare.dsl.elementary import exp, log, sin, tanh
 from diffcompare.dsl.elementwise import Elementwise
-from diffcompare.dsl.structural import einsum
 from diffcompare.dsl.structural import sum as total
 from diffcompare.errors import TooLarge, Unsupported
 
@@ -52,7 +52,7 @@ def test_python_gives_what_ieee_gives_at_edges(name):
         one, two = a(*at), b(*at)
         assert math.isnan(one) == math.isnan(two), (name, at, one, two)
         if not math.isnan(one):
-            assert math.isinf(one) == math.isinf(two) and one == pytest.approx(two, rel=1e-15, abs=0) or abs(one - two) < 1e-320, (name, at, one, two)
+            assert (math.isinf(one) == math.isinf(two) and one == pytest.approx(two, rel=1e-15, abs=0)) or abs(one - two) < 1e-320, (name, at, one, two)
 
 
 @pytest.mark.parametrize("engine", EXACT)

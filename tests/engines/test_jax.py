@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-import diffcompare.dsl as dsl
+from diffcompare import dsl
 from diffcompare.differentiate import engines, gradient, hessian, methods, prepare, value
 from diffcompare.dsl import function, symbol, symbols
 from diffcompare.dsl.arithmetic import maximum, where
 from diffcompare.dsl.composite import logsumexp, norm, softmax
+from diffcompare.dsl.contraction import diagonal, einsum
 from diffcompare.dsl.core import PRIMITIVES
 from diffcompare.dsl.elementary import erf, exp, log, relu, sigmoid, sin, softplus, sqrt, tanh
 from diffcompare.dsl.elementwise import Elementwise
-from diffcompare.dsl.structural import concatenate, diagonal, einsum, stack
+from diffcompare.dsl.structural import concatenate, stack
 from diffcompare.dsl.structural import sum as total
 from diffcompare.errors import TooLarge, Unsupported
 from diffcompare.problem import Family, library

@@ -12,11 +12,13 @@ from diffcompare.dsl import function, symbol, symbols
 from diffcompare.dsl.arithmetic import abs_, maximum, minimum, sqrt, where
 from diffcompare.dsl.composite import logsumexp, norm, softmax
 from diffcompare.dsl.composite import max as largest
-from diffcompare.dsl.core import Expr, constant, postorder
-from diffcompare.dsl.elementary import asin, atan2, exp, expm1, hypot, log, log1p, relu, sigmoid, sin, softplus, tan, tanh
+from diffcompare.dsl.constants import constant
+from diffcompare.dsl.core import Expr
+from diffcompare.dsl.elementary import asin, exp, expm1, hypot, log, log1p, relu, sigmoid, sin, softplus, tan, tanh
 from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.structural import concatenate, reshape, stack
 from diffcompare.dsl.structural import sum as total
+from diffcompare.dsl.walk import postorder
 from diffcompare.transforms.forward import jvp, tangents
 from diffcompare.transforms.reverse import cotangents, vjp
 
