@@ -49,7 +49,7 @@ class Prepared:
 
     derive_s: float
     compile_s: float
-    operations: int
+    operations: int | None
     calls: int
 
 
@@ -85,13 +85,14 @@ def measure(question: Question, method: Differentiator, engine: Engine, timing_s
     except Exception as error:  # whatever a method raises is its answer
         yield refusal(error, "while it was prepared")
         return
-    yield Prepared(derivative.derive_s, derivative.compile_s, derivative.cost.operations, derivative.calls)
+    yield Prepared(derivative.derive_s, derivative.compile_s, None if derivative.cost is None else derivative.cost.operations, derivative.calls)
     first_s = 0.0
+    along = {keyword: parts[0] if len(parts) == 1 else tuple(parts) for keyword, parts in q.directions.items()}
     for k, point in enumerate(q.points):
         values = [point[n] for n in q.function.names]
         clock = time.perf_counter()
         try:
-            result = derivative(*values, **q.directions)
+            result = derivative(*values, **along)
         except MemoryError:
             raise
         except Exception as error:  # as above
@@ -103,7 +104,7 @@ def measure(question: Question, method: Differentiator, engine: Engine, timing_s
     left = timeout_s - (time.monotonic() - started)
     if timing_s > 0 and timing_s + 3 * first_s < left:
         values = [q.points[0][n] for n in q.function.names]
-        yield Timed(steady(lambda: derivative(*values, **q.directions), timing_s))
+        yield Timed(steady(lambda: derivative(*values, **along), timing_s))
 
 
 def refusal(error: Exception, when: str) -> Refusal:

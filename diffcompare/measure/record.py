@@ -136,6 +136,9 @@ def _typed(name: str, annotation: str, value: Any) -> Any:
 
 # --- files ---
 
+_DEFAULTS = {f.name: _plain(f.default) for f in dataclasses.fields(Measurement) if f.default is not dataclasses.MISSING and f.name != "schema"}
+"""Fields that a line leaves out where they have these values."""
+
 
 class Store:
     """A record file that is appended to.
@@ -158,7 +161,10 @@ class Store:
     def add(self, record: Measurement | Environment) -> None:
         """Append one record."""
         kind = "measurement" if isinstance(record, Measurement) else "environment"
-        self._write(json.dumps({"kind": kind, **record.to_json()}, allow_nan=False).encode() + b"\n")
+        row = {"kind": kind, **record.to_json()}
+        if isinstance(record, Measurement):
+            row = {k: v for k, v in row.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
+        self._write(json.dumps(row, allow_nan=False, separators=(",", ":")).encode() + b"\n")
 
     def _write(self, line: bytes) -> None:
         written = os.write(self._descriptor, line)

@@ -154,14 +154,15 @@ class Session:
         try:
             for event in self.bench.run(limits.timeout_s, measure, *arguments):
                 if isinstance(event, Prepared):
-                    shared |= {"derive_s": event.derive_s, "compile_s": event.compile_s}
+                    shared |= {"derive_s": _clock(event.derive_s), "compile_s": _clock(event.compile_s)}
                     shared |= {"operations": event.operations, "calls": event.calls}
                 elif isinstance(event, Answer):
                     answers[event.point] = event
-                    first = first or {"first_call_s": event.seconds}
+                    first = first or {"first_call_s": _clock(event.seconds)}
                 elif isinstance(event, Timed):
                     t = event.timing
-                    first |= {"call_s": t.best, "call_median_s": t.median, "call_samples_s": t.samples, "calls_per_sample": t.calls}
+                    first |= {"call_s": _clock(t.best), "call_median_s": _clock(t.median)}
+                    first |= {"call_samples_s": tuple(map(_clock, t.samples)), "calls_per_sample": t.calls}
                 elif isinstance(event, Refusal):
                     end = event
         except (Hung, Died, Raised) as error:
@@ -172,6 +173,11 @@ class Session:
             verdict = _judged(job, method, answers[k], ground, k) if k in answers else {"status": end.status, "message": end.message}
             records.append(replace(record, **verdict))
         return records
+
+
+def _clock(seconds: float) -> float:
+    """Seconds to four digits: more than any clock here can tell."""
+    return float(f"{seconds:.4g}")
 
 
 def _ending(error: Hung | Died | Raised, limits: Limits, memory: int) -> Refusal:

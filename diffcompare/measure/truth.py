@@ -110,11 +110,11 @@ def _surroundings(reference: Reference, question: Question, point: Point) -> Sur
 def _noise(reference: Reference, question: Question, point: Point, directions: Sequence[Array]) -> Array:
     """The largest over x and points one step away, along each direction and all at once; places without a value are left out.
 
-    The step is 2/3 ε^(1/4) lengths, near the longest of the usual ones: two thirds, since at short binary fractions every
+    The step is 0.618... ε^(1/4) lengths, near the longest of the usual ones; no short fraction, since with those every
     operation may happen to be exact.
     """
     info = np.finfo(question.precision)
-    h = 2 / 3 * float(info.eps) ** 0.25
+    h = (math.sqrt(5) - 1) / 2 * float(info.eps) ** 0.25
     together = sum(d / (1 + k / 3) for k, d in enumerate(directions))
     places = [point]
     for moved in (sign * h * d for d in (*directions, together) for sign in (1, -1)):
