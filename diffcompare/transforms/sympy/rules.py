@@ -1,0 +1,128 @@
+"""Differentiation: SymPy's own rules for sums, products and the functions it knows, the rows' partials for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import sympy
+
+from ...dsl.composite import Composite, Softmax
+from ...dsl.constants import Literal, as_expr, constant
+from ...dsl.core import PRIMITIVES, Expr, fresh, intern
+from ...dsl.elementwise import Elementwise
+from ...errors import TooLarge, Unsupported
+from .convert import filled, run
+from .graph import NATIVE, from_sympy
+from .terms import ONE, ZERO, Basic, Choice, Entry, Opaque, Reciprocal, add, known_constant, multiply, negate, nodes, shared
+
+
+class Work:
+    """The steps of differentiation done so far; TooLarge past the limit.
+
+    A step is an argument of a node that varies, at some 20 to 60 microseconds; in a product, for each factor that varies.
+    """
+
+    def __init__(self, name: str, limit: int) -> None:
+        self.name, self.limit, self.done = name, limit, 0
+
+    def spend(self, steps: int) -> None:
+        self.done += steps
+        if self.done > self.limit:
+            raise TooLarge(f"symbolic: differentiating {self.name} takes SymPy more than {self.limit} steps")
+
+
+def differentiate(expressions: Sequence[Basic], symbol: Basic, work: Work | None = None) -> list[Basic]:
+    """expression.diff(symbol) for each, node by node from the leaves up, shared nodes once.
+
+    The results are those of SymPy's diff, which recurses through some eight frames a level and walks shared
+    subexpressions again: it ends in RecursionError between 100 and 200 nested levels.
+    """
+    derivative: dict[Basic, Basic] = {}
+    order = nodes(expressions)
+    if work is not None:
+        work.spend(len(order) // 20)  # a node that does not vary takes about a microsecond
+    for node in order:
+        if not node.args:
+            derivative[node] = ONE if node == symbol else ZERO
+            continue
+        inner = [derivative[a] for a in node.args]
+        varying = [i for i, d in enumerate(inner) if d is not ZERO]
+        if work is not None and varying:
+            work.spend(len(node.args) * (len(varying) if node.is_Mul else 1))
+        derivative[node] = _rule(node, inner, varying) if varying else ZERO
+    return [derivative[e] for e in expressions]
+
+
+def _rule(node: Basic, inner: Sequence[Basic], varying: Sequence[int]) -> Basic:
+    """The derivative of a node for the derivatives of its arguments."""
+    if node.is_Add:
+        return add(*inner)
+    if node.is_Mul:
+        return add(*(multiply(*node.args[:i], inner[i], *node.args[i + 1 :]) for i in varying))
+    if node.is_Pow and node.exp.is_Integer:
+        return multiply(node.exp, node.base ** (node.exp - 1), inner[0])
+    if isinstance(node, Opaque):
+        return chain(node, inner)
+    if isinstance(node, sympy.Function):
+        return add(*(multiply(node.fdiff(i + 1), inner[i]) for i in varying))
+    raise Unsupported(f"symbolic: a sympy= form made {type(node).__name__} {sympy.sstr(node)[:60]}, which has no rule here: use sp.pow")
+
+
+def chain(node: Opaque, derivatives: Sequence[Basic]) -> Basic:
+    """The derivative of a function for given derivatives of its arguments."""
+    if isinstance(node, Choice):  # of the branch taken, so that nothing leaks from the other
+        return shared(node.func(node.args[0], *derivatives[1:]))
+    if isinstance(node, Entry) and isinstance(node.primitive, Softmax):
+        return _softmax(node, derivatives[1:])
+    terms = [multiply(s, d) for s, d in zip(slopes(node), derivatives, strict=True) if d is not ZERO and s is not ZERO]
+    return add(*terms)
+
+
+def _softmax(node: Entry, derivatives: Sequence[Basic]) -> Basic:
+    # s_k Σ s_j (d_k - d_j), not s_k (d_k - Σ s_j d_j), which cancels where s_k is nearly 1
+    k, entries = node.args[0], node.args[1:]
+    mine = derivatives[int(k)]
+    differences = [(j, add(mine, negate(d))) for j, d in enumerate(derivatives)]
+    return multiply(node, add(*(multiply(node.func(sympy.Integer(j), *entries), d) for j, d in differences if d is not ZERO)))
+
+
+@lru_cache(maxsize=4096)
+def slopes(node: Opaque) -> tuple[Basic, ...]:
+    """The partial derivatives at a node, one for each argument, ZERO where there is none."""
+    if isinstance(node, Reciprocal):
+        return (-(node**2),)
+    if isinstance(node, Entry):
+        vector, value, slope = _reduction_slope(node.primitive, len(node.args) - 1)
+        (found,) = run([slope], {vector: filled(vector.shape, node.args[1:]), value: filled((), [node])})
+        return (ZERO, *found.flat)
+    known = [known_constant(a) for a in node.args]
+    inputs, value, partials = _partials(node.primitive, tuple(None if k is None else k.params[0] for k in known))
+    at = {i: filled((), [a]) for i, a in zip(inputs, node.args, strict=True)}
+    results = run([p for p in partials if p is not None], {**at, value: filled((), [node])})
+    entries = iter(results)
+    return tuple(ZERO if p is None else next(entries).item() for p in partials)
+
+
+@lru_cache(maxsize=1024)
+def _partials(primitive: Elementwise, known: tuple[Literal | None, ...]) -> tuple[list[Expr], Expr, list[Expr | None]]:
+    """(arguments, value, partials) of a primitive in the graph, arguments that are constants filled in."""
+    inputs = [fresh(f"argument_{k}") if c is None else constant(c.value) for k, c in enumerate(known)]
+    value = intern(primitive, tuple(inputs), (), (), primitive.dtype)
+    native = NATIVE.get(primitive.name) if PRIMITIVES.get(primitive.name) is primitive else None
+    if native is None:
+        return inputs, value, [None if p is None else as_expr(p) for p in primitive.derivatives(value)]
+    symbols = [sympy.Symbol(f"t{k}", real=True) for k in range(len(inputs))]
+    return inputs, value, list(from_sympy([native(*symbols).diff(t) for t in symbols], symbols, inputs))
+
+
+@lru_cache(maxsize=64)
+def _reduction_slope(primitive: Composite, n: int) -> tuple[Expr, Expr, Expr]:
+    """(vector, value, gradient) of an array function that gives a scalar."""
+    vector = fresh("vector", (n,))
+    value = primitive.apply([vector], ((-1,),))
+    if value.shape:
+        raise Unsupported(f"symbolic: {primitive.name} is an array function without a rule on single entries")
+    (slope,) = primitive.vjp(value, constant(1.0))
+    assert slope is not None  # a reduction has one argument, and depends on it
+    return vector, value, slope
