@@ -6,9 +6,9 @@ powers with a small positive integer are SymPy's own, and everything else (recip
 function) is a SymPy Function without evaluation, an `Opaque`, that knows its row of the DSL.
 
 What SymPy knows stays SymPy's: the rules for sums, products of n factors and chains, and its derivatives of the
-functions in NATIVE (tanh' = 1 - tanh², which has no correct digit past |x| = 19, is shown as it is). Every other
-function is differentiated by the partials of its row, so that kinks, edges and domains follow the one table of the
-package, and by `where`'s own rule, so that nothing leaks from the branch not taken.
+functions in NATIVE. Every other function is differentiated by the partials of its row, so that kinks, edges, domains
+and digits follow the one table of the package (SymPy's tanh' = 1 - tanh² has none left past |x| = 19), and by
+`where`'s own rule, so that nothing leaks from the branch not taken.
 
 What remains of SymPy's automatic evaluation: like terms and equal factors are collected (x + x, x*x, and x - x, which is
 0 also where x is infinite), nested sums and products are flattened and put in SymPy's order, and rational coefficients
