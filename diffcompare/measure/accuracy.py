@@ -78,6 +78,7 @@ class Judgement:
     bound_ulp: float | None = None
     bound_rel: float | None = None
     error_over_bound: float | None = None
+    error_conditioned: float | None = None
     worst: int | None = None
     worst_value: float | None = None
     worst_truth: float | None = None
@@ -135,6 +136,8 @@ def _errors(answer: Array, truth: Truth, allowed: Array, defined: Array, precisi
         gap = float(np.spacing(np.abs(np.dtype(precision).type(t[worst]))))
         conditions = truth.condition[defined]
         known = not math.isnan(b[worst])
+        unit = float(np.finfo(precision).eps) * (np.abs(t) + truth.sensitivity[defined])
+        conditioned = np.where(error == 0, 0.0, error / unit)
         return {
             "error_ulp": float(np.max(ulps(a, t, precision))),
             "error_rel": float(np.max(relative)) if relative.size else None,
@@ -142,6 +145,7 @@ def _errors(answer: Array, truth: Truth, allowed: Array, defined: Array, precisi
             "bound_ulp": float(b[worst]) / gap if known and math.isfinite(gap) else None,
             "bound_rel": float(b[worst] / abs(t[worst])) if known and t[worst] else None,
             "error_over_bound": float(against[worst]) if known else None,
+            "error_conditioned": None if np.all(np.isnan(conditioned)) else float(np.nanmax(conditioned)),
             "worst": int(np.flatnonzero(defined)[worst]),
             "worst_value": float(a[worst]),
             "worst_truth": float(t[worst]),

@@ -12,7 +12,7 @@ from ..dsl.core import Expr
 from ..dsl.function import Function
 from ..errors import DiffCompareError, DomainError, ShapeError
 
-LONGEST_AT = 400
+LONGEST_AT = 120
 """A longer point is left out of its record: the problem and the label give it back."""
 
 

@@ -36,6 +36,7 @@ class Measurement:
     error_ulp, error_rel: the largest over entries whose truth is certified and (for rel) not 0; error_norm: the largest
     absolute error over the largest |truth|. bound_ulp, bound_rel: what the judge allowed at the worst entry, which is
     flat index `worst`, where the method gave worst_value for worst_truth. error_over_bound: error / bound there.
+    error_conditioned: the largest error in units of ε |truth| (1 + condition), what inputs wrong by ε may cause.
     condition: the largest condition number of the certified entries. judged: entries compared; exact_zero: those with
     truth 0; kinks, undefined: entries where no derivative exists, not judged; undefined_finite: of the undefined, those
     that the method answered with a finite number; uncertified: entries without certified truth.
@@ -69,6 +70,7 @@ class Measurement:
     bound_ulp: float | None = None
     bound_rel: float | None = None
     error_over_bound: float | None = None
+    error_conditioned: float | None = None
     worst: int | None = None
     worst_value: float | None = None
     worst_truth: float | None = None

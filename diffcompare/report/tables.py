@@ -18,9 +18,26 @@ FIRST_ORDER = ("gradient", "jacobian")
 
 
 def frame(measurements: Iterable[Measurement]) -> pd.DataFrame:
-    """One row for each measurement, columns as its fields, `who` for method and engine together."""
-    rows = [vars(m) | {"who": f"{m.method} · {m.engine}"} for m in measurements]
-    return pd.DataFrame(rows, columns=None if rows else [*Measurement.__dataclass_fields__, "who"])
+    """One row for each measurement, columns as its fields, `who` for method and engine together, `short` for the problem."""
+    measurements = list(measurements)
+    short = _short({m.problem for m in measurements})
+    rows = [vars(m) | {"who": f"{m.method} · {m.engine}", "short": short[m.problem]} for m in measurements]
+    return pd.DataFrame(rows, columns=None if rows else [*Measurement.__dataclass_fields__, "who", "short"])
+
+
+def _short(problems: set[str]) -> dict[str, str]:
+    """Each problem's name without its sizes where no other problem has that name."""
+    names = [p.partition("(")[0] for p in problems]
+    return {p: p.partition("(")[0] if names.count(p.partition("(")[0]) == 1 else p for p in problems}
+
+
+def problems(cells: pd.DataFrame) -> pd.DataFrame:
+    """The problems with their sizes: what was asked of each, and where."""
+    groups = cells.groupby("problem", sort=False)
+    table = groups.agg(operations=("primal_operations", "max"), wrt=("wrt", lambda w: max(w, key=len)))
+    table["operators"] = groups["operator"].agg(lambda o: ", ".join(dict.fromkeys(o)))
+    table["points"] = groups["point"].agg(lambda p: ", ".join(dict.fromkeys(p)))
+    return table
 
 
 def first_order(cells: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +57,7 @@ def counts(cells: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.reindex(columns=[s for s in STATUSES if s in table.columns])
 
 
-def status(cells: pd.DataFrame, columns: str = "problem") -> pd.DataFrame:
+def status(cells: pd.DataFrame, columns: str = "short") -> pd.DataFrame:
     """Methods and engines against problems or operators: ok, or how many of the points were something else."""
     return _pivot(cells, columns, _status_of).fillna("")
 
@@ -63,22 +80,22 @@ def never_supported(cells: pd.DataFrame) -> list[str]:
     return [str(who) for who, group in cells.groupby("who", sort=False) if (group["status"] == "unsupported").all()]
 
 
-def accuracy(cells: pd.DataFrame, measure: str = "error_ulp") -> pd.DataFrame:
+def accuracy(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The worst error of each method and engine in each problem, over its points; NaN where nothing was judged."""
-    return _pivot(cells, "problem", lambda g: pd.to_numeric(g[measure]).max()).astype(float)
+    return _pivot(cells, "short", lambda g: pd.to_numeric(g[measure]).max()).astype(float)
 
 
 def call_seconds(cells: pd.DataFrame) -> pd.DataFrame:
     """Seconds of a steady call at the first point."""
-    return _pivot(cells, "problem", lambda g: pd.to_numeric(g["call_s"]).min()).astype(float)
+    return _pivot(cells, "short", lambda g: pd.to_numeric(g["call_s"]).min()).astype(float)
 
 
 def cost_ratio(cells: pd.DataFrame) -> pd.DataFrame:
     """Operations of the derivative per operation of the function, by method: the same on every engine."""
     known = cells.dropna(subset=["operations", "primal_operations"])
     ratio = known.assign(ratio=known["operations"] / known["primal_operations"])
-    table = ratio.pivot_table(index="method", columns="problem", values="ratio", aggfunc="max", sort=False)
-    return table.reindex(columns=list(dict.fromkeys(cells["problem"])))
+    table = ratio.pivot_table(index="method", columns="short", values="ratio", aggfunc="max", sort=False)
+    return table.reindex(columns=list(dict.fromkeys(cells["short"])))
 
 
 def phases(cells: pd.DataFrame) -> pd.DataFrame:
@@ -90,54 +107,79 @@ def phases(cells: pd.DataFrame) -> pd.DataFrame:
     return table.assign(problems=timed.groupby("who", sort=False)["problem"].nunique())
 
 
+CALLS = 1000
+"""Calls for which the standing weighs preparation against speed."""
+
+
+def total_seconds(cells: pd.DataFrame) -> pd.DataFrame:
+    """Seconds to prepare and call CALLS times."""
+    def total(group: pd.DataFrame) -> float:
+        once = group[["derive_s", "compile_s", "first_call_s"]].astype(float).min().sum(skipna=False)
+        return float(once + (CALLS - 1) * pd.to_numeric(group["call_s"]).min())
+
+    return _pivot(cells, "short", total).astype(float)
+
+
 def standing(cells: pd.DataFrame) -> pd.DataFrame:
-    """Each method on each engine as a whole: how many cells it answered and how many of these are ok, its worst errors,
-    and its call time relative to the fastest for the same problem (geometric mean over the problems it was timed on).
+    """Each method on each engine as a whole: the cells it answered, how many of these are ok, those it did not take, its
+    worst error, and its time for one call and for CALLS with preparation, relative to the best for the same problem
+    (geometric mean over the problems it was timed on). Best first: right everywhere, then by time.
     """
-    times = call_seconds(cells)
-    relative = times / times.min(axis=0)
+    call, whole = _relative(call_seconds(cells)), _relative(total_seconds(cells))
     rows = []
     for who, group in cells.groupby("who", sort=False):
         answered = group[~group["status"].isin(["unsupported", "too_large"])]
-        ratios = relative.loc[who].dropna() if who in relative.index else pd.Series(dtype=float)
         rows.append(
             {
                 "method · engine": who,
                 "answered": len(answered),
                 "ok": int((answered["status"] == "ok").sum()),
                 "not taken": len(group) - len(answered),
-                "worst ulp": pd.to_numeric(answered["error_ulp"]).max(),
-                "worst relative": pd.to_numeric(answered["error_rel"]).max(),
-                "time / fastest": math.exp(ratios.map(math.log).mean()) if len(ratios) else math.nan,
+                "worst error": pd.to_numeric(answered["error_conditioned"]).max(),
+                "call / best": call[who],
+                f"{CALLS} calls / best": whole[who],
             }
         )
-    return pd.DataFrame(rows).set_index("method · engine") if rows else pd.DataFrame()
+    rows.sort(key=lambda r: (int(r["ok"]) < int(r["answered"]), int(r["not taken"]) > 0, r[f"{CALLS} calls / best"]))
+    return pd.DataFrame(rows).set_index("method · engine")
 
 
-def not_ok(cells: pd.DataFrame) -> pd.DataFrame:
-    """Every cell that is not ok, those of one reason in one row: what, where, why, and the command that measures it again."""
-    bad = cells[cells["status"] != "ok"]
+def _relative(times: pd.DataFrame) -> pd.Series[float]:
+    """The geometric mean over the columns of each row's times against the least in the column; NaN without times."""
+    ratios = times / times.min(axis=0)
+    return pd.Series({who: math.exp(r.map(math.log).mean()) if len(r := row.dropna()) else math.nan for who, row in ratios.iterrows()})
+
+
+REFUSED = ("unsupported", "too_large")
+
+
+def wrong(cells: pd.DataFrame) -> pd.DataFrame:
+    """Every cell that is neither ok nor refused, engines of one outcome together, worst first, with the command that
+    measures it again.
+    """
+    bad = cells[~cells["status"].isin(["ok", *REFUSED])]
     rows = []
-    keys = ["problem", "operator", "method", "status", "message"]
-    for key, group in bad.groupby(keys, sort=False):
-        problem, operator, method, found, message = key
-        points = list(dict.fromkeys(group["point"]))
-        everywhere = len(points) == cells.loc[cells["problem"] == problem, "point"].nunique()
-        rows.append(
-            {
-                "problem": problem,
-                "operator": operator,
-                "method": method,
-                "engine": ", ".join(dict.fromkeys(group["engine"])),
-                "point": "all" if everywhere and len(points) > 1 else ", ".join(points),
-                "status": found,
-                "reason": message,
-                "cells": len(group),
-                "again": replay(group.iloc[0]),
-            }
-        )
+    for (_, operator, method, point, found), group in bad.groupby(["problem", "operator", "method", "point", "status"], sort=False):
+        first = group.iloc[0]
+        engines = ", ".join(dict.fromkeys(group["engine"]))
+        where = {"problem": first["short"], "point": point, "operator": operator, "method": method, "engine": engines}
+        rows.append(where | {"status": found, "reason": first["message"], "again": replay(first)})
     rows.sort(key=lambda r: WORST_FIRST.index(str(r["status"])))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["problem", "point", "operator", "method", "engine", "status", "reason", "again"])
+
+
+def refused(cells: pd.DataFrame) -> pd.DataFrame:
+    """The refusals by reason: which methods, on which engines, for which operators of which problems."""
+    bad = cells[cells["status"].isin(REFUSED)]
+    rows = []
+    for (method, found, message), group in bad.groupby(["method", "status", "message"], sort=False):
+        listed = {c: ", ".join(dict.fromkeys(group[c])) for c in ("engine", "operator", "short")}
+        everywhere = group["short"].nunique() == cells["short"].nunique()
+        rows.append(
+            {"method": method, "engine": listed["engine"], "status": found, "reason": message, "operator": listed["operator"]}
+            | {"problem": "all" if everywhere else listed["short"], "cells": len(group)}
+        )
+    return pd.DataFrame(rows, columns=["method", "engine", "status", "reason", "operator", "problem", "cells"])
 
 
 def replay(row: Any) -> str:
@@ -190,3 +232,9 @@ def _cell(value: Any) -> str:
 def select(cells: pd.DataFrame, leave_out: Sequence[str]) -> pd.DataFrame:
     """The rows of methods and engines that are not in leave_out."""
     return cells[~cells["who"].isin(leave_out)]
+
+
+def html(table: pd.DataFrame, index: bool = True) -> str:
+    """A table in HTML, escaped; the index is the first column."""
+    body = table.reset_index() if index else table
+    return str(body.to_html(index=False, escape=True, border=0, na_rep="", classes="table"))
