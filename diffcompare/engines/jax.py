@@ -83,7 +83,7 @@ class Executables:
             import jax
 
             with x64(self._dtype):
-                structs: list[Any] = [jax.ShapeDtypeStruct(s, self._dtype) for s in shapes]  # type: ignore[no-untyped-call]
+                structs: list[Any] = [jax.ShapeDtypeStruct(s, self._dtype) for s in shapes]
                 self._by_shapes[shapes] = self._jitted.lower(*structs).compile()
         return self._by_shapes[shapes]
 

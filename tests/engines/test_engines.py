@@ -52,7 +52,12 @@ def test_python_gives_what_ieee_gives_at_edges(name):
         one, two = a(*at), b(*at)
         assert math.isnan(one) == math.isnan(two), (name, at, one, two)
         if not math.isnan(one):
-            assert (math.isinf(one) == math.isinf(two) and one == pytest.approx(two, rel=1e-15, abs=0)) or abs(one - two) < 1e-320, (name, at, one, two)
+            assert (math.isinf(one) == math.isinf(two) and one == pytest.approx(two, rel=1e-15, abs=0)) or abs(one - two) < 1e-320, (
+                name,
+                at,
+                one,
+                two,
+            )
 
 
 @pytest.mark.parametrize("engine", EXACT)
@@ -77,7 +82,7 @@ def test_results_are_never_aliased(engine):
         assert not np.shares_memory(r, a)
         assert all(not np.shares_memory(r, other) for other in results[:k] if isinstance(other, np.ndarray))
         if isinstance(r, np.ndarray):
-            r += 1.0
+            r[...] = 9.0
     np.testing.assert_array_equal(a, np.arange(5.0))
     again = value(f, engine=engine)(a)
     np.testing.assert_array_equal(again[0], np.arange(5.0))

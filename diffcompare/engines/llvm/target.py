@@ -1,0 +1,89 @@
+"""The machine: its vector width, its vector mathematics, and the JIT that turns IR text into functions."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import threading
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+_lock = threading.Lock()
+"""LLVM's global state (symbols, targets) is not made for several threads at once."""
+
+# glibc's vector functions (libmvec) by our name; every one exists since glibc 2.35 in SSE, AVX2 and AVX-512 form.
+LIBMVEC = {
+    name: name
+    for name in "exp log sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh pow hypot erf erfc expm1 log1p exp2 log2 log10 cbrt".split()
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Vectors of `lanes` doubles; `prefix` is libmvec's for that width, "" where there is no libmvec."""
+
+    lanes: int
+    prefix: str
+    functions: frozenset[str]
+    """Our names of the functions that libmvec has here."""
+
+    def vector_symbol(self, name: str, arity: int) -> str:
+        """The libmvec symbol of a function in this width."""
+        return f"{self.prefix}{'v' * arity}_{LIBMVEC[name]}"
+
+
+@cache
+def target() -> Target:
+    """This machine's: AVX-512, AVX2 or SSE on x86-64, NEON on 64-bit Arm, else pairs without vector functions."""
+    with _lock:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    if "x86_64" not in llvm.get_process_triple():
+        return Target(2, "", frozenset())
+    lanes, prefix = (8, "_ZGVeN8") if features.get("avx512f") else (4, "_ZGVdN4") if features.get("avx2") else (2, "_ZGVbN2")
+    return Target(lanes, prefix, _available(prefix))
+
+
+def _available(prefix: str) -> frozenset[str]:
+    """The functions of libmvec that are here; none on musl, macOS and Windows."""
+    try:
+        library = ctypes.CDLL("libmvec.so.1")
+    except OSError:
+        return frozenset()
+    two = {"atan2", "pow", "hypot"}
+    found = set()
+    for name, symbol in LIBMVEC.items():
+        full = f"{prefix}{'vv' if name in two else 'v'}_{symbol}"
+        if hasattr(library, full):
+            llvm.add_symbol(full, ctypes.cast(getattr(library, full), ctypes.c_void_p).value)
+            found.add(name)
+    return frozenset(found)
+
+
+class Machine:
+    """Compiled IR; lives as long as its functions are used."""
+
+    def __init__(self, text: str, optimisation: int) -> None:
+        with _lock:
+            module = llvm.parse_assembly(text)
+            module.verify()
+            machine = llvm.Target.from_default_triple().create_target_machine(
+                cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=optimisation, codemodel="jitdefault"
+            )
+            if optimisation:
+                options = llvm.create_pipeline_tuning_options(speed_level=optimisation)
+                llvm.create_pass_builder(machine, options).getModulePassManager().run(module, llvm.create_pass_builder(machine, options))
+            self._engine = llvm.create_mcjit_compiler(module, machine)
+            self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        return int(self._engine.get_function_address(name))
+
+
+def function_pointer(machine: Machine, name: str, *arguments: Any) -> Any:
+    """A ctypes function without result, for the arguments' types; the call releases the GIL."""
+    return ctypes.CFUNCTYPE(None, *arguments)(machine.address(name))
