@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import atexit
 import fnmatch
-import html
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,113 +20,9 @@ from ..engines.base import Engine
 from ..errors import DiffCompareError
 from ..problem import Point, Problem
 from .cell import Question, checked_directions, directions
+from .comparison import Comparison
 from .points import checked, in_precision, text
-from .record import Measurement, by_status
 from .run import Job, Limits, Session
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
-COLUMNS = ("method", "engine", "status", "value", "error_ulp", "error_rel", "operations", "calls", "derive_s", "compile_s", "first_call_s", "call_s")
-
-
-class Comparison:
-    """What compare found. records: one Measurement for each method, engine and point.
-
-    Shows itself as a table: in a terminal by print or by rich, in a notebook as HTML.
-    """
-
-    def __init__(self, records: Sequence[Measurement]) -> None:
-        self.records = list(records)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A pandas DataFrame with a row for each record: what was asked of each, and what came out."""
-        import pandas as pd
-
-        columns = ["point", *COLUMNS, "message"] if self._points > 1 else [*COLUMNS, "message"]
-        rows = [{c: _shown_value(r) if c == "value" else getattr(r, c) for c in columns} for r in self.records]
-        return pd.DataFrame(rows, columns=columns)
-
-    @property
-    def title(self) -> str:
-        """What was compared, in one line."""
-        first = self.records[0]
-        what = f"{first.operator} of {first.source or first.problem} with respect to {first.wrt}"
-        where = f" at {first.at or first.point}" if self._points == 1 else f" at {self._points} points"
-        return _clip(what, 100) + _clip(where, 60)
-
-    @property
-    def summary(self) -> str:
-        """How many cells ended how."""
-        return ", ".join(f"{n} {status}" for status, n in by_status(self.records))
-
-    @property
-    def _points(self) -> int:
-        return len({r.point for r in self.records})
-
-    def __rich__(self) -> Table:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=Text(self.title), caption=Text(self._caption()), caption_justify="left")
-        head = ["point"] * (self._points > 1) + ["method", "engine", "status", "value", "ulp", "relative", "ops", "calls", "prepare", "first call", "call"]
-        for name in head:
-            table.add_column(name, justify="left" if name in ("point", "method", "engine", "status", "value") else "right", overflow="fold")
-        for r in self.records:
-            cells = [r.point] * (self._points > 1) + _cells(r)
-            table.add_row(*(Text(c, style=_STYLES.get(r.status, "")) if c == r.status else Text(c) for c in cells))
-        return table
-
-    def _caption(self) -> str:
-        lines = [self.summary + "; errors against the certified truth, seconds on this machine"]
-        lines += [f"{r.method} on {r.engine}: {r.message}" for r in self.records if r.message]
-        return "\n".join(dict.fromkeys(lines))
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=160, no_color=True)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get().rstrip()
-
-    def __repr__(self) -> str:
-        return f"<Comparison: {self.title}; {self.summary}>"
-
-    def _repr_html_(self) -> str:
-        shown = self.table.drop(columns="message").to_html(index=False, na_rep="", border=0, float_format=lambda v: f"{v:.3g}")
-        caption = "<br>".join(html.escape(line) for line in self._caption().splitlines())
-        return f"<p>{html.escape(self.title)}</p>{shown}<p>{caption}</p>"
-
-
-_STYLES = {"ok": "green", "inaccurate": "yellow", "nan": "yellow", "unjudged": "yellow", "failed": "red", "timeout": "red"}
-
-
-def _cells(r: Measurement) -> list[str]:
-    """The columns of the terminal's table after the point."""
-    prepare = None if r.derive_s is None or r.compile_s is None else r.derive_s + r.compile_s
-    times = [seconds(prepare), seconds(r.first_call_s), seconds(r.call_s)]
-    errors = ["" if e is None else f"{e:.3g}" for e in (r.error_ulp, r.error_rel)]
-    counts = ["" if n is None else str(n) for n in (r.operations, r.calls)]
-    return [r.method, r.engine, r.status, _shown_value(r), *errors, *counts, *times]
-
-
-def _shown_value(r: Measurement) -> str:
-    listed = ", ".join(f"{v:.10g}" for v in r.value[:4])
-    return f"{listed}, ... ({r.value_size})" if r.value_size > 4 else listed
-
-
-def seconds(value: float | None) -> str:
-    """A duration with a unit: 3 digits in ns, us, ms or s; "" for None."""
-    if value is None:
-        return ""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"
-
 
 def compare(
     f: Function | Problem | str | Any,
@@ -168,7 +63,7 @@ def compare(
         labels=tuple(label for label, _ in points),
         at=tuple(text(p) for p in question.points),
     )
-    limits = Limits(timeout_s=positive("timeout", timeout), timing_s=max(0.0, float(timing)))
+    limits = Limits(timeout_s=timeout, timing_s=timing)
     with _lock:
         return Comparison(list(_session().run([job], limits)))
 
@@ -289,18 +184,8 @@ def _matching(wanted: Any, known: Mapping[str, Any], find: Any) -> list[Any]:
     return [find(wanted)]
 
 
-def positive(name: str, value: float) -> float:
-    """The value as a float; raises DiffCompareError unless it is a positive finite number."""
-    if not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise DiffCompareError(f"{name} is a positive number of seconds, got {value!r}")
-    return float(value)
-
-
 def _source(function: Function) -> str:
     """The function as text that parses back, "" where it is long."""
     written = str(function)
     return written if len(written) <= 500 else ""
 
-
-def _clip(written: str, width: int) -> str:
-    return written if len(written) <= width else written[: width - 3] + "..."

@@ -41,6 +41,7 @@ class Measurement:
     truth 0; kinks, undefined: entries where no derivative exists, not judged; undefined_finite: of the undefined, those
     that the method answered with a finite number; uncertified: entries without certified truth.
     operations: scalar operations of one call; calls: evaluations of the primal in one call; primal_operations: of f.
+    timeout_s: the limit it was measured under.
     derive_s, compile_s, first_call_s, call_s: seconds; call_s is the least of call_samples_s, each the mean of one batch.
     """
 
@@ -86,6 +87,7 @@ class Measurement:
     call_median_s: float | None = None
     call_samples_s: tuple[float, ...] = ()
     calls_per_sample: int = 0
+    timeout_s: float = 0.0
     environment: str = ""
     schema: int = SCHEMA
 
@@ -195,9 +197,10 @@ class Records(NamedTuple):
         """The last measurement of each cell, in the order in which cells were first seen."""
         return list({m.key: m for m in self.measurements}.values())
 
-    def done(self, environment: str) -> set[tuple[str, ...]]:
-        """The keys of the cells measured in this environment: same code, versions and machine."""
-        return {m.key for m in self.measurements if m.environment == environment}
+    def done(self, environment: str, timeout_s: float) -> set[tuple[str, ...]]:
+        """The keys measured in this environment: same code, versions and machine; without timeouts under a shorter limit."""
+        here = (m for m in self.measurements if m.environment == environment)
+        return {m.key for m in here if m.status != "timeout" or m.timeout_s >= timeout_s}
 
 
 def read(path: str | os.PathLike[str]) -> Records:

@@ -5,7 +5,8 @@ Methods run in one worker process, the reference in another; nothing that happen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..differentiators.base import Differentiator
 from ..engines.base import Engine
+from ..errors import DiffCompareError
 from ..transforms.cost import cost
 from .accuracy import Judgement, Truth, judge
 from .bounds import Differences, allowed
@@ -26,13 +28,18 @@ from .worker import MEMORY, Died, Hung, Raised, Worker
 @dataclass(frozen=True)
 class Limits:
     """timeout_s: seconds for one method on one engine, all points; truth_s: for the reference, all points of a question;
-    timing_s: for timing one steady call, 0 for none.
+    timing_s: for timing one steady call, 0 for none. Raises DiffCompareError for what is no such number.
     """
 
     timeout_s: float = 10.0
     truth_s: float = 30.0
     timing_s: float = 0.02
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            least = "at least 0" if name == "timing_s" else "above 0"
+            if not isinstance(value, int | float) or not 0 <= value < math.inf or (value == 0 and name != "timing_s"):
+                raise DiffCompareError(f"{name} is a number of seconds {least}, got {value!r}")
 
 @dataclass(frozen=True)
 class Job:
@@ -49,6 +56,14 @@ class Job:
     @property
     def cells(self) -> list[tuple[Differentiator, Engine]]:
         return [(m, e) for m in self.methods for e in self.engines]
+
+    def keys(self, method: Differentiator, engine: Engine) -> set[tuple[str, ...]]:
+        """The keys of a cell's records, one for each point."""
+        return {self.blank(method, engine, k).key for k in range(len(self.labels))}
+
+    def title(self, method: Differentiator, engine: Engine) -> str:
+        """What runs, in one line."""
+        return f"{self.question.operator} of {self.problem} by {method.name} on {engine.name}"
 
     def blank(self, method: Differentiator, engine: Engine, point: int) -> Measurement:
         """The record of a cell at a point before anything has happened."""
@@ -95,7 +110,7 @@ class Session:
         jobs: Sequence[Job],
         limits: Limits,
         store: Store | None = None,
-        done: frozenset[tuple[str, ...]] | set[tuple[str, ...]] = frozenset(),
+        done: Set[tuple[str, ...]] = frozenset(),
         starting: Callable[[Job, Differentiator, Engine], None] = lambda job, method, engine: None,
     ) -> Iterator[Measurement]:
         """The measurements as they come, each in the store before it is handed out.
@@ -108,12 +123,12 @@ class Session:
         self.bench.start()
         self.court.start()
         for job in jobs:
-            cells = [c for c in job.cells if not all(job.blank(*c, k).key in done for k in range(len(job.labels)))]
+            cells = [c for c in job.cells if not job.keys(*c) <= done]
             ground = self._ground(job, limits) if cells else _Ground()
             for method, engine in cells:
                 starting(job, method, engine)
                 for record in self._cell(job, method, engine, ground, limits):
-                    stamped = replace(record, environment=here.id)
+                    stamped = replace(record, environment=here.id, timeout_s=limits.timeout_s)
                     if store is not None:
                         store.add(stamped)
                     yield stamped

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..measure.compare import seconds
+from ..measure.comparison import seconds
 from ..measure.record import STATUSES, Measurement
 
 WORST_FIRST = ("failed", "timeout", "nan", "inaccurate", "unjudged", "too_large", "unsupported", "ok")

@@ -1,0 +1,266 @@
+"""The command line: compare, report, list. It reads arguments, calls the API and prints; heavy imports wait for a command."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import DiffCompareError
+
+if TYPE_CHECKING:
+    from .measure.compare import Comparison
+    from .measure.record import Measurement
+    from .measure.run import Job
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Compare ways to differentiate a function: by hand, by finite differences, symbolically and automatically.",
+)
+
+INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C ended, by the convention of shells."""
+
+
+WIDE = ("points", "with respect to")
+"""Columns of lists that a terminal has no room for; the other formats have them."""
+
+
+class Format(StrEnum):
+    """How compare prints."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+class Kind(StrEnum):
+    """What list lists."""
+
+    PROBLEMS = "problems"
+    METHODS = "methods"
+    ENGINES = "engines"
+    FUNCTIONS = "functions"
+
+
+def main() -> None:
+    """Run the command line; a question that cannot be asked is one line on standard error and exit code 2."""
+    try:
+        app()
+    except DiffCompareError as error:
+        _complain(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _complain(f"{error.filename}: {error.strerror}")
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(2)
+
+
+# --- compare ---
+
+
+@app.command()
+def compare(
+    function: Annotated[str, typer.Argument(help="A formula such as 'x**2*y + y + 2', or the name of a problem.", show_default=False)],
+    at: Annotated[str | None, typer.Option(help="The point: x=3,y=4; arrays as w=[1,2,3].", show_default=False)] = None,
+    point: Annotated[str | None, typer.Option(help="Of a problem: the label of one point.", show_default=False)] = None,
+    operator: Annotated[str, typer.Option(help="value, derivative, gradient, jacobian, hessian, jvp, vjp, hvp, ...")] = "",
+    method: Annotated[list[str] | None, typer.Option(help="A method or a pattern such as 'fd.*'; may be repeated.")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="An engine or a pattern; may be repeated.")] = None,
+    wrt: Annotated[str | None, typer.Option(help="The inputs to differentiate with respect to: x,y. All by default.")] = None,
+    order: Annotated[int, typer.Option(help="Of the operator derivative.")] = 1,
+    precision: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    timeout: Annotated[float, typer.Option(help="Seconds for each method on each engine.")] = 10.0,
+    output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """Every method on every engine at a point, judged against certified truth."""
+    from .measure.compare import compare as run
+
+    subject, where = _subject(function, at, point)
+    comparison = run(
+        subject,
+        where,
+        operator or _usual_operator(subject),
+        methods=method,
+        engines=engine,
+        wrt=None if wrt is None else [n.strip() for n in wrt.split(",")],
+        order=order,
+        precision=precision,
+        timeout=timeout,
+    )
+    _print(comparison, output)
+
+
+def _subject(function: str, at: str | None, point: str | None) -> tuple[Any, Any]:
+    """(a Problem or a Function, the point) that the arguments mean."""
+    from .dsl.grammar import parse
+    from .measure.points import read
+    from .problem import find, library
+
+    where = None if at is None else read(at)
+    if at is not None and point is not None:
+        raise DiffCompareError("give --at or --point, not both")
+    if function.partition("(")[0].strip() in library():
+        (problem,) = find(function)
+        return problem, point if where is None else where
+    if point is not None:
+        raise DiffCompareError(f"--point belongs to a problem, and {function!r} is none; give --at")
+    shapes = {} if where is None else {n: getattr(v, "shape", ()) for n, v in where.items()}
+    parsed = parse(function, inputs=shapes) if any(shapes.values()) else parse(function)
+    if where is None and parsed.names:
+        raise DiffCompareError(f"give the point: --at {','.join(f'{n}=1' for n in parsed.names[:5])}")
+    return parsed, where
+
+
+def _usual_operator(subject: Any) -> str:
+    """The gradient of a number, the Jacobian of an array."""
+    f = getattr(subject, "function", subject)
+    return "gradient" if len(f.outputs) == 1 and not f.outputs[0].shape else "jacobian"
+
+
+def _print(comparison: Comparison, output: Format) -> None:
+    if output is Format.JSON:
+        from .measure.record import dumps
+
+        typer.echo(dumps(comparison.records))
+    elif output is Format.CSV:
+        typer.echo(_csv(comparison.records), nl=False)
+    elif output is Format.MARKDOWN:
+        from .report.tables import markdown, shown
+
+        typer.echo(markdown(shown(comparison.table), index=False))
+    else:
+        from rich.console import Console
+
+        Console().print(comparison)
+
+
+def _csv(records: list[Measurement]) -> str:
+    """The flat records with a header; a value's entries are separated by spaces."""
+    import pandas as pd
+
+    rows = [{k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in r.to_json().items()} for r in records]
+    return str(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+
+
+# --- report ---
+
+
+@app.command()
+def report(
+    names: Annotated[list[str] | None, typer.Argument(help="Problems or patterns such as '*_regression'; all by default.", show_default=False)] = None,
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("reports/latest"),
+    full: Annotated[bool, typer.Option("--full", help="Every operator on every problem.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what has been measured.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds for each method on each engine.")] = 10.0,
+) -> None:
+    """Measure and write a report. Interrupted, it keeps what is measured; the same command goes on from there."""
+    from .measure.plan import chosen, jobs
+    from .measure.run import Limits
+
+    planned = jobs(chosen(names or []), full)
+    limits = Limits(timeout_s=timeout)
+    if fresh and (out / "data").is_dir():
+        shutil.rmtree(out / "data")
+    finished = _measure(planned, limits, out)
+    written = _write(planned, out)
+    if not finished:
+        sys.stderr.write(f"stopped: {written} has what was measured; the same command goes on from there\n")
+        raise SystemExit(INTERRUPTED)
+
+
+def _measure(planned: list[Job], limits: Any, out: Path) -> bool:
+    """Run what has not been measured, showing what runs; whether it came to the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from .measure.environment import environment
+    from .measure.record import Store, read
+    from .measure.run import Session
+    from .report.page import RECORDS
+
+    path = out / "data" / RECORDS
+    done = read(path).done(environment().id, limits.timeout_s)
+    total = sum(len(j.cells) * len(j.labels) for j in planned)
+    skipped = sum(j.keys(*c) <= done for j in planned for c in j.cells)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    console = Console(stderr=True)
+    with Store(path) as store, Session() as session, Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=total)
+        progress.advance(task, sum(len(j.labels) for j in planned for c in j.cells if j.keys(*c) <= done))
+        if skipped:
+            progress.console.print(f"{skipped} cells were measured before by the same code on this machine and are kept", markup=False)
+        try:
+            for _ in session.run(planned, limits, store, done, lambda j, m, e: progress.update(task, description=j.title(m, e))):
+                progress.advance(task)
+        except KeyboardInterrupt:
+            return False
+    return True
+
+
+def _write(planned: list[Job], out: Path) -> Path:
+    """The report of what was planned, from the records; says how it came out."""
+    from .measure.record import by_status, read
+    from .report.page import RECORDS, write
+
+    records = read(out / "data" / RECORDS)
+    wanted = {key for j in planned for c in j.cells for key in j.keys(*c)}
+    measured = [m for m in records.latest() if m.key in wanted]
+    for complaint in records.complaints:
+        sys.stderr.write(f"warning: {complaint}\n")
+    written = write(out, measured, records.environments, records.complaints)
+    typer.echo(f"{len(measured)} cells: {', '.join(f'{n} {s}' for s, n in by_status(measured))}")
+    typer.echo(f"written to {written}")
+    return written
+
+
+# --- list ---
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """What there is: problems, methods, engines or functions."""
+    import json
+
+    from .report.listing import rows
+
+    found = rows(kind.value)
+    if output is Format.JSON:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    if output is not Format.TABLE:
+        import pandas as pd
+
+        from .report.tables import markdown
+
+        table = pd.DataFrame(found)
+        typer.echo(markdown(table, index=False) if output is Format.MARKDOWN else table.to_csv(index=False, lineterminator="\n").rstrip())
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
+    *others, last = [name for name in found[0] if name not in WIDE]
+    for name in others:
+        shown.add_column(name, no_wrap=True)
+    shown.add_column(last, no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in found:
+        shown.add_row(*(Text(row[name]) for name in (*others, last)))
+    Console().print(shown)
