@@ -94,7 +94,7 @@ class ComplexRunner(Runner):
             still = list(values)
             for place, zero in zip(primal.places, zeros, strict=True):
                 still[place] = zero
-            moved = primal.moved(still, steps, [(entries, [1])])
+            moved = primal.moved(still, [(entries, [steps])])
             sides = [np.zeros(primal.cores[p], primal.dtype) if moved[p] is still[p] else moved[p][0] for p in primal.places]
             results = primal([*values, *sides])
             h = primal.gathered(steps, entries, joint)

@@ -13,7 +13,7 @@ from ..errors import DiffCompareError, Unsupported
 from ..transforms.cost import Cost
 from .base import Differentiator, Operator, Request, Runner
 from .complex_step import ComplexRunner
-from .shifts import Primal, taken, weighted_sum
+from .shifts import Primal, differences, shifted, weighted_sum
 from .stencils import KINDS, Stencil, stencil
 
 SCALES = ("absolute", "relative")
@@ -189,10 +189,11 @@ class DifferenceRunner(Runner):
         primal, nodes = self._primal, self._first.nodes
         shifts = [m for m in nodes if m]
         xs = self._wrt(values)
-        offsets = {m: [taken(x, h, m) for x, h in zip(xs, steps, strict=True)] for m in shifts}
+        positions = [shifted(xs, steps, m) for m in shifts]
+        offsets = {m: differences(p, xs) for m, p in zip(shifts, positions, strict=True)}
         for chunk in primal.chunks(primal.entries, len(shifts), joint):
             entries = np.arange(chunk.start, chunk.stop)
-            results = primal(primal.moved(values, steps, [(entries, shifts)]))
+            results = primal(primal.moved(values, [(entries, positions)]))
             moves = {m: primal.gathered(offsets[m], entries, joint) for m in shifts}
             quotients = []
             for k, (result, core) in enumerate(zip(results, primal.shapes, strict=True)):
@@ -211,17 +212,17 @@ class DifferenceRunner(Runner):
 
     def _derivative(self, values: list[Array], joint: Shape, directions: Sequence[Array]) -> list[Array]:
         nodes = self._stencil.nodes
-        (x,), (h,) = self._wrt(values), self._steps(values)
+        xs, steps = self._wrt(values), self._steps(values)
+        positions = [shifted(xs, steps, m) for m in nodes]
         entry = np.zeros(1, dtype=np.intp)
         parts: list[list[Array]] = []
         for chunk in self._primal.chunks(len(nodes), 1, joint):
-            layers = nodes[chunk]
-            results = self._primal(self._primal.moved(values, [h], [(entry, layers)]))
+            results = self._primal(self._primal.moved(values, [(entry, positions[chunk])]))
             parts.append([r[:, 0] for r in results])
         blocks = []
         for result, core in zip(zip(*parts, strict=True), self._primal.shapes, strict=True):
             stacked = np.concatenate(result)
-            offsets = [taken(x, h, m)[..., 0] for m in nodes]
+            offsets = [differences(p, xs)[0][..., 0] for p in positions]
             widened = [o.reshape(o.shape + (1,) * len(core)) for o in offsets]
             blocks.append(self._stencil.difference(widened, list(stacked)))
         return blocks
@@ -312,11 +313,12 @@ class DifferenceRunner(Runner):
         corners = [(a, b) for a in (high, low) for b in (high, low)]
         evaluated = [(a, b) for a, b in corners if a and b]
         xs = self._wrt(values)
-        gaps = [taken(x, h, high) - taken(x, h, low) for x, h in zip(xs, steps, strict=True)]
+        at_node = {m: shifted(xs, steps, m) for m in (low, high)}
+        gaps = [up - down for up, down in zip(*(differences(at_node[m], xs) for m in (high, low)), strict=True)]
         for chunk in primal.chunks(len(rows), len(evaluated), joint):
             i, j = rows[chunk], columns[chunk]
-            moves = [(i, [a for a, _ in evaluated]), (j, [b for _, b in evaluated])]
-            (result,) = primal(primal.moved(values, steps, moves))
+            moves = [(i, [at_node[a] for a, _ in evaluated]), (j, [at_node[b] for _, b in evaluated])]
+            (result,) = primal(primal.moved(values, moves))
             at = dict(zip(evaluated, result, strict=True))
             for a, b in corners:
                 if not (a and b):
@@ -331,14 +333,16 @@ class DifferenceRunner(Runner):
         primal, nodes = self._primal, self._stencil.nodes
         shifts = [m for m in nodes if m]
         xs = self._wrt(values)
+        positions = {m: shifted(xs, steps, m) for m in nodes}
+        offsets = [differences(positions[m], xs) for m in nodes]
         (centre,) = primal(values)
         at: dict[int, Array] = {m: np.empty((primal.entries, *joint), primal.dtype) for m in shifts}
         for chunk in primal.chunks(primal.entries, len(shifts), joint):
             entries = np.arange(chunk.start, chunk.stop)
-            (result,) = primal(primal.moved(values, steps, [(entries, shifts)]))
+            (result,) = primal(primal.moved(values, [(entries, [positions[m] for m in shifts])]))
             for m, layer in zip(shifts, result, strict=True):
                 at[m][chunk] = layer
-            moves = [primal.gathered([taken(x, h, m) for x, h in zip(xs, steps, strict=True)], entries, joint) for m in nodes]
+            moves = [primal.gathered(o, entries, joint) for o in offsets]
             table[entries, entries] = self._stencil.difference(moves, [at[m][chunk] if m else centre for m in nodes])
         return {**at, 0: centre}
 

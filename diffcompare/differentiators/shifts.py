@@ -18,8 +18,10 @@ from ..engines.base import Array, Engine
 from ..transforms.cost import Cost, cost
 from .base import Request
 
-Move = tuple[Array, Sequence[float]]
-"""(entries, multiples): row r of the chunk moves entry entries[r] by multiples[l] steps in layer l."""
+Positions = Sequence[Sequence[Array]]
+"""For each layer, for each input differentiated, raveled: where an entry goes in that layer if it is the one that moves."""
+Move = tuple[Array, Positions]
+"""(entries, positions): row r of the chunk moves entry entries[r] to its position in each layer."""
 
 
 class Primal:
@@ -72,27 +74,24 @@ class Primal:
         for start in range(0, rows, size):
             yield slice(start, min(start + size, rows))
 
-    def moved(self, values: Sequence[Array], steps: Sequence[Array], moves: Sequence[Move]) -> list[Array]:
+    def moved(self, values: Sequence[Array], moves: Sequence[Move]) -> list[Array]:
         """The values with the inputs that a move touches given two axes in front, (layers, rows), and moved.
 
-        steps: for each input differentiated, raveled, broadcasting with its values. What moves to x + m h is exactly
-        `shifted(x, h, m)`, so that `taken` tells the step.
+        Positions broadcast with the values, raveled; all moves have as many rows and layers.
         """
         result = list(values)
         rows, layers = len(moves[0][0]), len(moves[0][1])
-        for k, (x, h) in enumerate(zip(self.raveled([values[p] for p in self.places]), steps, strict=True)):
+        for k, x in enumerate(self.raveled([values[p] for p in self.places])):
             flat: Array | None = None
-            for entries, multiples in moves:
+            for entries, positions in moves:
                 here = np.flatnonzero((entries >= self.starts[k]) & (entries < self.starts[k + 1]))
                 if not here.size:
                     continue
                 if flat is None:
                     flat = np.array(np.broadcast_to(x, (layers, rows, *x.shape)))
                 local = entries[here] - self.starts[k]
-                old, step = (np.moveaxis(a[..., local], -1, 0) for a in (x, h))
-                for layer, m in enumerate(multiples):
-                    if m:
-                        flat[layer, here, ..., local] = shifted(old, step, m)
+                for layer, position in enumerate(positions):
+                    flat[layer, here, ..., local] = np.moveaxis(position[k][..., local], -1, 0)
             if flat is not None:
                 place = self.places[k]
                 result[place] = flat.reshape((*flat.shape[:-1], *self.cores[place]))
@@ -125,16 +124,14 @@ class Primal:
         return [b.reshape((*b.shape[:-1], *cores[k % len(cores)])) for k, b in enumerate(blocks)]
 
 
-def shifted(x: Array, h: Array, multiple: float) -> Array:
-    """x + m h, rounded."""
-    moved: Array = np.add(x, np.multiply(h, x.dtype.type(multiple)))
-    return moved
+def shifted(xs: Sequence[Array], steps: Sequence[Array], multiple: float) -> list[Array]:
+    """x + m h, rounded, for each input. Minus x it is the step taken: exact, unless m h is far larger than x."""
+    return [np.add(x, np.multiply(h, x.dtype.type(multiple))) if multiple else x for x, h in zip(xs, steps, strict=True)]
 
 
-def taken(x: Array, h: Array, multiple: float) -> Array:
-    """(x + m h) - x, the move that rounding leaves: exact, unless m h is far larger than x and then nearly m h."""
-    move: Array = np.subtract(shifted(x, h, multiple), x)
-    return move
+def differences(positions: Sequence[Array], xs: Sequence[Array]) -> list[Array]:
+    """The steps taken from xs to positions."""
+    return [np.subtract(p, x) for p, x in zip(positions, xs, strict=True)]
 
 
 def weighted_sum(values: Sequence[Array], vectors: Sequence[Array], ndims: Sequence[int]) -> Any:
