@@ -233,7 +233,10 @@ class Vocabulary:
             return x / y if y != 0 else NAN
         if y[0] != 0:
             return x / y
-        if not self.limits:
+        if not self.limits or not y[0].is_zero():
+            return NAN
+        k, c = _leading(y)
+        if k == y.prec or c.contains(0):  # the order of the zero is not known: FLINT would raise, or give 0 for the numerator 0
             return NAN
         try:
             return x / y

@@ -173,6 +173,19 @@ def test_vocabulary_of_two_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
             assert all(m.overlaps(o) for m, o in zip(_coefficients(mine), _coefficients(other), strict=True))
 
 
+def test_a_quotient_has_a_limit_only_where_the_order_of_the_zero_below_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flint.ctx, "cap", 4)
+    limits, about_zero = Vocabulary(limits=True), arb(0, 1e-30)
+    t, t_squared = arb_series([0, 1]), arb_series([0, 0, 1])
+    assert limits.div(t_squared, t)[1] == 1
+    # FLINT raises for the first two and gives 0 for the others
+    for above in (arb(1), t, arb(0), arb_series([0, 0, 0, 0])):
+        for below in (arb_series([about_zero, 1]), arb_series([0, about_zero]), arb_series([0, arb("nan"), 1]), arb_series([0, 0, 0, 0])):
+            assert b.div(above, below).is_nan()
+            assert limits.div(above, below).is_nan()
+    assert limits.div(t, t_squared).is_nan()
+
+
 def test_rounding_functions() -> None:
     for at, down, up, even in ((2.5, 2, 3, 2), (3.5, 3, 4, 4), (-2.5, -3, -2, -2), (2.25, 2, 3, 2), (-0.75, -1, 0, -1), (4.0, 4, 4, 4)):
         assert (b.floor(arb(at)), b.ceil(arb(at)), b.round(arb(at))) == (down, up, even)
