@@ -18,7 +18,7 @@ import numpy as np
 
 from ..dsl.core import Expr, collector_paused
 from ..dsl.function import Function, as_function, bind
-from ..dsl.named import Named, nested
+from ..dsl.named import Named, nested, nester
 from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, ShapeError, Unsupported
@@ -85,6 +85,12 @@ class Request:
                 return [o + i for o in outputs for i in inputs]
             case Operator.HESSIAN:
                 return [i + j for i in inputs for j in inputs]
+
+    @property
+    def nest(self) -> Callable[[Any], Any]:
+        """The fastest function that does what `structured` does."""
+        flat = self.operator in (Operator.GRADIENT, Operator.VJP, Operator.HVP)
+        return nester(self.names) if flat else self.structured
 
     def structured(self, blocks: Sequence[Any]) -> Any:
         """The blocks nested as the user receives them."""
@@ -205,6 +211,7 @@ class Derivative:
         self._dtype = np.dtype(precision)
         plain = inner is None and self._request.directions is None and precision == "float64"
         self._scalar = self._runner.single if plain and all(s == () for s in self._shapes) else None
+        self._nest = self._request.nest
 
     @property
     def function(self) -> Function:
@@ -232,9 +239,11 @@ class Derivative:
         return self._request.names
 
     def __call__(self, *args: Any, out: Any = None, tangent: Any = None, cotangent: Any = None, **named: Any) -> Any:
-        values = bind(self.primal.name, self._names, args, named)
-        if self._scalar is not None and out is None and tangent is None and cotangent is None and _all_floats(values):
-            return self._request.structured(self._scalar(*values))
+        if named or len(args) != len(self._names):
+            args = tuple(bind(self.primal.name, self._names, args, named))
+        if self._scalar is not None and out is None and tangent is None and cotangent is None and _all_floats(args):
+            return self._nest(self._scalar(*args))
+        values = args
         arrays = [_array(v, n, s, self._dtype) for v, n, s in zip(values, self._names, self._shapes, strict=True)]
         directions = self._directions(tangent, cotangent)
         cores = [*self._shapes, *(d.shape for d in self._direction_nodes)]
@@ -318,7 +327,10 @@ def check_request(request: Request) -> None:
 
 
 def _all_floats(values: Sequence[Any]) -> bool:
-    return all(type(v) is float for v in values)
+    for v in values:  # a loop: a generator would cost more than the call of a small derivative
+        if type(v) is not float:
+            return False
+    return True
 
 
 def _array(value: Any, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from operator import itemgetter
 from typing import Any
 
 
 class Named(tuple[Any, ...]):
     """Values in the order of their names: r.x, r["lambda"], r[0], unpacking; equal to a plain tuple of the values.
 
-    Unlike a namedtuple it takes any name and pickles without its class being importable.
+    Unlike a namedtuple it takes any name and pickles by its names, without its class being importable.
     """
 
-    names: tuple[str, ...]
+    __slots__ = ()
+    names: tuple[str, ...] = ()
 
     def __new__(cls, names: Iterable[str], values: Iterable[Any]) -> Named:
-        self = super().__new__(cls, values)
-        self.names = tuple(names)
-        if len(self.names) != len(self):
-            raise ValueError(f"Named: {len(self.names)} names for {len(self)} values")
-        return self
+        names, values = tuple(names), tuple(values)
+        if len(names) != len(values):
+            raise ValueError(f"Named: {len(names)} names for {len(values)} values")
+        return maker(names)(values)
 
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return self.names, tuple(self)
+    def __reduce__(self) -> Any:
+        return Named, (self.names, tuple(self))
 
     def __getattr__(self, name: str) -> Any:
-        names = self.__dict__.get("names", ())
-        if name not in names:
-            raise AttributeError(f"no value named {name!r}; the names are {', '.join(names)}")
-        return tuple.__getitem__(self, names.index(name))
+        if name not in self.names:
+            raise AttributeError(f"no value named {name!r}; the names are {', '.join(self.names)}")
+        return self[self.names.index(name)]
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
@@ -44,7 +45,23 @@ class Named(tuple[Any, ...]):
         return f"Named({', '.join(f'{n}={v!r}' for n, v in zip(self.names, self, strict=True))})"
 
 
+@cache
+def class_of(names: tuple[str, ...]) -> type[Named]:
+    """The subclass whose instances have these names; a tuple without further memory."""
+    return type("Named", (Named,), {"__slots__": (), "names": names})
+
+
+@cache
+def maker(names: tuple[str, ...]) -> Callable[[Iterable[Any]], Named]:
+    """A fast function from values to the Named of these names."""
+    return partial(tuple.__new__, class_of(names))
+
+
+def nester(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """A function from a sequence of values to one value bare, several as a Named."""
+    return itemgetter(0) if len(names) == 1 else maker(names)
+
+
 def nested(names: tuple[str, ...], values: Iterable[Any]) -> Any:
     """One value bare, several as a Named."""
-    values = tuple(values)
-    return values[0] if len(values) == 1 else Named(names, values)
+    return nester(names)(tuple(values))

@@ -83,7 +83,7 @@ class Executables:
             import jax
 
             with x64(self._dtype):
-                structs: list[Any] = [jax.ShapeDtypeStruct(s, self._dtype) for s in shapes]
+                structs = [jax.ShapeDtypeStruct(s, self._dtype) for s in shapes]  # type: ignore[no-untyped-call]
                 self._by_shapes[shapes] = self._jitted.lower(*structs).compile()
         return self._by_shapes[shapes]
 
@@ -97,7 +97,7 @@ def x64(dtype: np.dtype[Any]) -> Any:
     """JAX's 64-bit mode on or off for this precision, as a context of this thread."""
     import jax
 
-    return jax.enable_x64(dtype == np.float64)  # type: ignore[no-untyped-call]
+    return jax.enable_x64(dtype == np.float64)
 
 
 Forms = Mapping[str, Callable[[Expr], Callable[..., Any] | None]]
@@ -118,8 +118,12 @@ def to_jax(function: Function, precision: str, forms: Forms) -> Callable[..., li
 
 def traceable(plan: Schedule, dtype: np.dtype[Any], forms: Forms | None = None) -> Callable[..., list[Any]]:
     """The schedule as a Python function of JAX arrays; raises Unsupported naming a primitive without a JAX form."""
-    forms = forms or {}
-    steps = [(node, forms.get(node.primitive.name, lambda n: None)(node) or _kernel(node)) for node in (*plan.prelude, *plan.body)]
+
+    def call(node: Expr) -> Callable[..., Any]:
+        own = forms[node.primitive.name](node) if forms and node.primitive.name in forms else None
+        return own or _kernel(node)
+
+    steps = [(node, call(node)) for node in (*plan.prelude, *plan.body)]
     constants = {c: _constant(c, dtype) for c in plan.constants}
 
     def run(*values: Any) -> list[Any]:
