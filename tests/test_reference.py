@@ -338,6 +338,19 @@ def test_condition_numbers() -> None:
 # --- independence ---
 
 
+def test_noise_counts_the_cancellation_inside_a_formula() -> None:
+    # x (c + x) - c x: the value x² and the derivative 2x are well conditioned, the terms are c x and c
+    c = 1e8 / 3
+    cancelling, plain = Reference(function([x], x * (c + x) - x * c)), Reference(function([x], x * x))
+    at, unit = {"x": 1 / 3}, 2.0**-53
+    for operator, size in (("value", c / 3), ("derivative", c)):
+        assert size * unit / 4 < cancelling.noise(at, 53, operator)[0] < 8 * size * unit
+        assert plain.noise(at, 53, operator)[0] < unit
+        assert plain.noise(at, 24, operator)[0] < 2.0**-24
+    assert [n.shape for n in Reference(function([w, x], norm(w) * x)).noise({"w": [1.0, 2.0, 3.0], "x": 1.0}, 53, "gradient")] == [(3,), ()]
+    assert np.isnan(Reference(function([x], log(x))).noise({"x": -1.0})[0])
+
+
 def test_no_derivative_rule_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     f = function([w, x], sum_over(softmax(elementary.tanh(w) * x)) + logsumexp(w) * norm(w) + elementary.sigmoid(x) ** x)
     at = {"w": [0.1, 0.2, 0.7], "x": 1.25}

@@ -296,18 +296,31 @@ class Reference:
         balls = [filled(entries, shape) for entries, shape in zip(run.balls, the_plan.shapes, strict=True)]
         return Certified(operator, run.blocks(run.values, float), balls, run.blocks(run.status, "<U10"), run.precision, sensitivity)
 
-    def noise(self, point: Mapping[str, Any], digits: int = 53) -> list[Array]:
-        """How far rounding every operation to this many binary digits may move each output: a running error analysis.
+    def noise(
+        self,
+        point: Mapping[str, Any],
+        digits: int = 53,
+        operator: str = "value",
+        wrt: Sequence[str] | str | None = None,
+        order: int = 1,
+    ) -> list[Array]:
+        """How far rounding every operation to this many binary digits may move each entry: a running error analysis.
 
         These are the radii of the balls that arithmetic of this precision ends with, so cancellation inside the formula
-        counts, as a condition number with respect to the inputs does not. NaN where a ball is not finite.
+        counts, as a condition number with respect to the inputs does not. For a derivative the operations are those of
+        the power series, so none of a rule. NaN where a ball is not finite.
         """
         f = self.function
         at = Point(self.program, f.inputs, [_checked(f, i, _looked_up(f, i, point)) for i in f.inputs])
-        with Arithmetic(digits, 1):
-            radii = [float(b.rad()) if b.is_finite() else math.nan for b in map(centre, at.along(()))]
-        ends = np.cumsum([0, *(o.size for o in f.outputs)]).tolist()
-        return [np.array(radii[a:b]).reshape(o.shape) for o, a, b in zip(f.outputs, ends, ends[1:], strict=False)]
+        the_plan = plan(f, operator, _chosen(f, wrt), order)
+        radii = [np.full(shape, math.nan) for shape in the_plan.shapes]
+        for group in the_plan.groups:
+            with Arithmetic(digits, group.terms):
+                balls = group.balls(at.along)
+            for ball, places in zip(balls, group.places, strict=True):
+                for block, index in places:
+                    radii[block].flat[index] = float(ball.rad()) if ball.is_finite() else math.nan
+        return radii
 
 
 def certify(
