@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -94,6 +94,11 @@ class Expr:
 
     def __rmod__(self, other: Any) -> Expr:
         return _binary("mod", other, self)
+
+    def __floordiv__(self, other: Any) -> NoReturn:
+        raise TypeError(f"an expression has no floor division // ({_short(self)}): use floor(x / y)")
+
+    __rfloordiv__ = __floordiv__
 
     def __neg__(self) -> Expr:
         return FUNCTIONS["neg"](self)
@@ -204,7 +209,8 @@ class Expr:
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
-            f"an expression has no truth value ({_short(self)}): use where(condition, a, b) instead of if, and &, |, ~ instead of and, or, not"
+            f"an expression has no truth value ({_short(self)}): use where(condition, a, b) instead of if, "
+            "maximum(a, b) instead of max(a, b), and &, |, ~ instead of and, or, not"
         )
 
     def __float__(self) -> NoReturn:
@@ -219,7 +225,16 @@ class Expr:
         raise TypeError(f"an expression is not a number ({_short(self)}): use floor(x) instead of int(x)")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise TypeError("an expression does not become a NumPy array: instead of np.array([a, b]) use np.stack([a, b]) or np.concatenate")
+        from .tracing import refuse_array
+
+        refuse_array()
+
+    if not TYPE_CHECKING:  # a checker would take every misspelled attribute for one of these
+
+        def __getattr__(self, name: str) -> Any:
+            from .tracing import attribute
+
+            return attribute(self, name)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from .tracing import array_ufunc
