@@ -13,7 +13,7 @@ import typer
 from .errors import DiffCompareError
 
 if TYPE_CHECKING:
-    from .measure.compare import Comparison
+    from .measure.comparison import Comparison
     from .measure.record import Measurement
     from .measure.run import Job
 
@@ -160,7 +160,9 @@ def _csv(records: list[Measurement]) -> str:
 
 @app.command()
 def report(
-    names: Annotated[list[str] | None, typer.Argument(help="Problems or patterns such as '*_regression'; all by default.", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Problems or patterns such as '*_regression'; all by default.", show_default=False)
+    ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("reports/latest"),
     full: Annotated[bool, typer.Option("--full", help="Every operator on every problem.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what has been measured.")] = False,
@@ -195,7 +197,13 @@ def _measure(planned: list[Job], limits: Any, out: Path) -> bool:
     done = read(path).done(environment().id, limits.timeout_s)
     total = sum(len(j.cells) * len(j.labels) for j in planned)
     skipped = sum(j.keys(*c) <= done for j in planned for c in j.cells)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     console = Console(stderr=True)
     with Store(path) as store, Session() as session, Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("starting", total=total)

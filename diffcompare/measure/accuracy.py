@@ -140,23 +140,31 @@ def _errors(answer: Array, truth: Truth, allowed: Array, defined: Array, precisi
         conditioned = np.where(error == 0, 0.0, error / unit)
         return {
             "error_ulp": float(np.max(ulps(a, t, precision))),
-            "error_rel": float(np.max(relative)) if relative.size else None,
-            "error_norm": norm,
-            "bound_ulp": float(b[worst]) / gap if known and math.isfinite(gap) else None,
-            "bound_rel": float(b[worst] / abs(t[worst])) if known and t[worst] else None,
-            "error_over_bound": float(against[worst]) if known else None,
-            "error_conditioned": None if np.all(np.isnan(conditioned)) else float(np.nanmax(conditioned)),
+            "error_rel": _digits(np.max(relative)) if relative.size else None,
+            "error_norm": _digits(norm),
+            "bound_ulp": _digits(b[worst] / gap) if known and math.isfinite(gap) else None,
+            "bound_rel": _digits(b[worst] / abs(t[worst])) if known and t[worst] else None,
+            "error_over_bound": _digits(against[worst]) if known else None,
+            "error_conditioned": None if np.all(np.isnan(conditioned)) else _digits(np.nanmax(conditioned)),
             "worst": int(np.flatnonzero(defined)[worst]),
             "worst_value": float(a[worst]),
             "worst_truth": float(t[worst]),
-            "condition": None if np.all(np.isnan(conditions)) else float(np.nanmax(conditions)),
+            "condition": None if np.all(np.isnan(conditions)) else _digits(np.nanmax(conditions)),
         }
+
+
+def _digits(value: Any) -> float:
+    """A measure of error to five digits: its own meaning ends before."""
+    return float(f"{float(value):.5g}")
 
 
 def _verdict(answer: Array, truth: Truth, judged: Array, facts: dict[str, Any]) -> tuple[str, str]:
     wrong = (truth.status == "ok") & np.isfinite(truth.values) & ~np.isfinite(answer)
     if wrong.any():
-        return "nan", f"{answer[wrong][0]} in {int(wrong.sum())} of {answer.size} entries whose truth is finite, first at entry {np.flatnonzero(wrong)[0]}"
+        return (
+            "nan",
+            f"{answer[wrong][0]} in {int(wrong.sum())} of {answer.size} entries whose truth is finite, first at entry {np.flatnonzero(wrong)[0]}",
+        )
     if (facts.get("error_over_bound") or 0.0) > 1:
         place, got, true = facts["worst"], facts["worst_value"], facts["worst_truth"]
         relative = f", relatively {abs(got - true) / abs(true):.2g}" if true else ""
@@ -167,7 +175,9 @@ def _verdict(answer: Array, truth: Truth, judged: Array, facts: dict[str, Any]) 
     if not judged.any() and answer.size and facts["uncertified"]:
         return "unjudged", "no entry has a certified truth within the effort allowed"
     notes = [
-        f"{facts['kinks']} entries at a kink, where no derivative exists: {_some(answer[truth.status == 'kink'])}" if facts["kinks"] else "",
+        f"{facts['kinks']} entries at a kink, where no derivative exists: {_some(answer[truth.status == 'kink'])}"
+        if facts["kinks"]
+        else "",
         f"{facts['undefined']} entries where the function is not defined" if facts["undefined"] else "",
         f"{facts['uncertified']} entries without a certified truth" if facts["uncertified"] else "",
     ]

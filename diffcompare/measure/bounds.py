@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -42,13 +43,30 @@ def allowed(method: Any, question: Question, truth: Truth, near: Surroundings | 
     A method that promises differences with a truncation error gets `differences`, every other method `rounding`.
     """
     exact = rounding(truth, primal_operations, question.precision)
-    epsilon = float(np.finfo(question.precision).eps)
-    if question.operator == "value" or not isinstance(method, Differences) or method.expected_error(1, question.precision) <= epsilon:
+    if question.operator == "value" or not _truncates(method, question):
         return exact
     if near is None:
         return np.full(truth.values.shape, np.nan)
     values = int(np.prod(truth.shapes[0], dtype=np.int64)) if question.operator in PARTS else 0
     return np.concatenate([exact[:values], _Differences(method, question, near, point).allowed(truth.values[values:])])
+
+
+def _truncates(method: Any, question: Question) -> bool:
+    """Whether the method promises a truncation error: differences other than the complex step."""
+    epsilon = float(np.finfo(question.precision).eps)
+    return isinstance(method, Differences) and method.expected_error(1, question.precision) > epsilon
+
+
+def orders_needed(methods: Sequence[Any], question: Question) -> int:
+    """The orders of derivative that the bounds of these methods are made of; 0 if none of them truncates."""
+    order = derivative_order(question)
+    accuracies = [m.stencil(order).accuracy for m in methods if _truncates(m, question)]
+    return order + max(accuracies) + COUNTED if accuracies and question.operator != "value" else 0
+
+
+def derivative_order(question: Question) -> int:
+    """1, 2 for hessian and hvp, the order asked for in derivative."""
+    return {"derivative": question.order, "hessian": 2, "hvp": 2}.get(question.operator, 1)
 
 
 def rounding(truth: Truth, primal_operations: int, precision: str = "float64") -> Array:
@@ -83,7 +101,7 @@ class _Differences:
     def __init__(self, method: Differences, question: Question, near: Surroundings, point: int) -> None:
         q = question
         self.method, self.question, self.near = method, question, near
-        self.order = {"derivative": q.order, "hessian": 2, "hvp": 2}.get(q.operator, 1)
+        self.order = derivative_order(q)
         self.step = method.relative_step(self.order, q.precision)
         self.noise = ELEMENTARY * near.noise + float(np.finfo(q.precision).smallest_subnormal)
         x = np.concatenate([np.ravel(q.points[point][n]) for n in q.wrt]).astype(np.float64)
@@ -112,22 +130,22 @@ class _Differences:
         else:
             square = np.array([[self._second(i, j)[0] / (lengths[i] * lengths[j]) for j in range(n)] for i in range(n)])
             result = self._square(square)
-        return result + floor
+        return np.asarray(result + floor)
 
     def along(self, i: int) -> Array:
         """For each output entry, of the derivative along a direction."""
         stencil, h = self.method.stencil(self.order), self.h[i]
-        return self._truncation(stencil, i) + _size(stencil) * self.noise / h**self.order
+        return np.asarray(self._truncation(stencil, i) + _size(stencil) * self.noise / h**self.order)
 
     def _truncation(self, stencil: Stencil, i: int) -> Array:
         k, first = stencil.order, stencil.order + stencil.accuracy
         total = sum(_moment(stencil, r) * math.factorial(r) * self.terms[i, r] for r in range(first, first + COUNTED)) / self.h[i] ** k
-        return np.where(self._declining(i, first), LEADING_TERMS * total, 0.0)
+        return np.where(self._leaves_promise(i, first), 0.0, LEADING_TERMS * total)
 
-    def _declining(self, i: int, first: int) -> Array:
-        """For each output entry whether the first Taylor term that is not counted is below the largest of those that are."""
+    def _leaves_promise(self, i: int, first: int) -> Array:
+        """For each output entry whether the first Taylor term that is not counted exceeds those that are; not where one is NaN."""
         end = first + COUNTED
-        return np.asarray(self.terms[i, end] <= np.max(self.terms[i, 1:end], axis=0))
+        return np.asarray(self.terms[i, end] > np.max(self.terms[i, 1:end], axis=0))
 
     def both(self, i: int, j: int) -> Array:
         """For each output entry, of the mixed second derivative by a difference along i of differences along j."""
@@ -135,8 +153,8 @@ class _Differences:
         p, c = stencil.accuracy, _moment(stencil, 1 + stencil.accuracy)
         mixed = self.near.mixed
         total = c * (self.h[j] ** p * np.abs(mixed[i, j][1 + p]) + self.h[i] ** p * np.abs(mixed[j, i][1 + p]))
-        declining = self._declining(i, 2 + p) & self._declining(j, 2 + p)
-        return np.where(declining, LEADING_TERMS * total, 0.0) + _size(stencil) ** 2 * self.noise / (self.h[i] * self.h[j])
+        leaves = self._leaves_promise(i, 2 + p) | self._leaves_promise(j, 2 + p)
+        return np.asarray(np.where(leaves, 0.0, LEADING_TERMS * total) + _size(stencil) ** 2 * self.noise / (self.h[i] * self.h[j]))
 
     def _second(self, i: int, j: int) -> Array:
         return self.along(i) if i == j else self.both(i, j)

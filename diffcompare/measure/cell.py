@@ -85,7 +85,9 @@ def measure(question: Question, method: Differentiator, engine: Engine, timing_s
     except Exception as error:  # whatever a method raises is its answer
         yield refusal(error, "while it was prepared")
         return
-    yield Prepared(derivative.derive_s, derivative.compile_s, None if derivative.cost is None else derivative.cost.operations, derivative.calls)
+    yield Prepared(
+        derivative.derive_s, derivative.compile_s, None if derivative.cost is None else derivative.cost.operations, derivative.calls
+    )
     first_s = 0.0
     along = {keyword: parts[0] if len(parts) == 1 else tuple(parts) for keyword, parts in q.directions.items()}
     for k, point in enumerate(q.points):

@@ -24,6 +24,7 @@ from .comparison import Comparison
 from .points import checked, in_precision, text
 from .run import Job, Limits, Session
 
+
 def compare(
     f: Function | Problem | str | Any,
     at: Any = None,
@@ -86,7 +87,7 @@ def _session() -> Session:
 # --- the question, checked ---
 
 
-def _points(function: Function, problem: Problem | None, at: Any) -> list[tuple[str, Mapping[str, Any]]]:
+def _points(function: Function, problem: Problem | None, at: Any) -> Sequence[tuple[str, Mapping[str, Any]]]:
     if problem is not None and (at is None or isinstance(at, str)):
         chosen = problem.points if at is None else (problem.point(at),)
         return [(p.label, checked(function, p)) for p in chosen]
@@ -110,7 +111,9 @@ def _wrt(function: Function, wrt: str | Sequence[str] | None, problem: Problem |
     for n in names:
         function.input(n)
     if len(set(names)) < len(names) or not names:
-        raise DiffCompareError(f"wrt names different inputs of {function.name} ({', '.join(function.names)}), got {', '.join(names) or 'none'}")
+        raise DiffCompareError(
+            f"wrt names different inputs of {function.name} ({', '.join(function.names)}), got {', '.join(names) or 'none'}"
+        )
     return names
 
 
@@ -188,4 +191,3 @@ def _source(function: Function) -> str:
     """The function as text that parses back, "" where it is long."""
     written = str(function)
     return written if len(written) <= 500 else ""
-

@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console, ConsoleOptions, RenderResult
 
-COLUMNS = ("method", "engine", "status", "value", "error_ulp", "error_rel", "operations", "calls", "derive_s", "compile_s", "first_call_s", "call_s")
+COLUMNS = (
+    "method",
+    "engine",
+    "status",
+    "value",
+    "error_ulp",
+    "error_rel",
+    "operations",
+    "calls",
+    "derive_s",
+    "compile_s",
+    "first_call_s",
+    "call_s",
+)
 
 
 class Comparison:

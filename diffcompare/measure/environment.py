@@ -120,6 +120,8 @@ def _revision() -> str:
 def _output(*command: str) -> str:
     """What a command prints, "" where it is not installed or fails."""
     try:
-        return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=10, check=True, stdin=subprocess.DEVNULL).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", timeout=10, check=True, stdin=subprocess.DEVNULL
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -54,7 +54,9 @@ def _value(node: Expr, given: Any) -> Any:
 
 def example(function: Function) -> str:
     """What a point of this function looks like in Python."""
-    return ", ".join(f"{i.params[0]!r}: {1.0 if not i.shape else '...'}" for i in function.inputs[:3]) + (", ..." if len(function.inputs) > 3 else "")
+    return ", ".join(f"{i.params[0]!r}: {1.0 if not i.shape else '...'}" for i in function.inputs[:3]) + (
+        ", ..." if len(function.inputs) > 3 else ""
+    )
 
 
 def text(point: Mapping[str, Any]) -> str:

@@ -94,7 +94,18 @@ class Measurement:
     @property
     def key(self) -> tuple[str, ...]:
         """What was measured, whatever came out: equal keys are the same cell."""
-        return (self.problem, self.source, self.point, self.at, self.operator, self.wrt, str(self.order), self.method, self.engine, self.precision)
+        return (
+            self.problem,
+            self.source,
+            self.point,
+            self.at,
+            self.operator,
+            self.wrt,
+            str(self.order),
+            self.method,
+            self.engine,
+            self.precision,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A flat dict for json.dumps; numbers that JSON lacks become the strings "nan", "inf", "-inf"."""
@@ -140,7 +151,9 @@ def _typed(name: str, annotation: str, value: Any) -> Any:
 
 # --- files ---
 
-_DEFAULTS = {f.name: _plain(f.default) for f in dataclasses.fields(Measurement) if f.default is not dataclasses.MISSING and f.name != "schema"}
+_DEFAULTS = {
+    f.name: _plain(f.default) for f in dataclasses.fields(Measurement) if f.default is not dataclasses.MISSING and f.name != "schema"
+}
 """Fields that a line leaves out where they have these values."""
 
 

@@ -17,7 +17,7 @@ from ..engines.base import Engine
 from ..errors import DiffCompareError
 from ..transforms.cost import cost
 from .accuracy import Judgement, Truth, judge
-from .bounds import Differences, allowed
+from .bounds import allowed, orders_needed
 from .cell import Answer, Prepared, Question, Refusal, Timed, measure
 from .environment import environment
 from .record import Measurement, Store, kept
@@ -40,6 +40,7 @@ class Limits:
             least = "at least 0" if name == "timing_s" else "above 0"
             if not isinstance(value, int | float) or not 0 <= value < math.inf or (value == 0 and name != "timing_s"):
                 raise DiffCompareError(f"{name} is a number of seconds {least}, got {value!r}")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -147,8 +148,7 @@ class Session:
     def _ground(self, job: Job, limits: Limits) -> _Ground:
         ground = _Ground(operations=max(cost(job.question.function).operations, 1))
         try:
-            differences = any(isinstance(m, Differences) for m in job.methods)
-            for k, found in self.court.run(limits.truth_s, certified, job.question, differences):
+            for k, found in self.court.run(limits.truth_s, certified, job.question, orders_needed(job.methods, job.question)):
                 if isinstance(found, Truth):
                     ground.truths[k] = found
                 else:

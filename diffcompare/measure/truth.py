@@ -20,8 +20,6 @@ PARTS = {"value_and_gradient": ("value", "gradient")}
 """Operators that the reference certifies as several."""
 FIRST = ("gradient", "jacobian", "vjp", "value_and_gradient")
 """Operators whose entries are first derivatives along the entries of the inputs, one by one."""
-BEYOND = 5
-"""Orders beyond that of the derivative that the surroundings hold: truncation order 2, three terms, and the one after."""
 MIX = (1.0, -1.0, 2.0)
 
 
@@ -42,9 +40,9 @@ class Surroundings:
     mixed: dict[tuple[int, int], Array]
 
 
-def certified(question: Question, surroundings: bool) -> Iterator[tuple[int, Truth | Surroundings]]:
+def certified(question: Question, orders: int) -> Iterator[tuple[int, Truth | Surroundings]]:
     """(index, truth) for every point: first without the sensitivities, then, as they may take long, with them, and last
-    the surroundings if they are asked for.
+    the surroundings with derivatives of up to this order, if it is not 0.
 
     Raises Unsupported for a function that the reference cannot evaluate.
     """
@@ -53,9 +51,9 @@ def certified(question: Question, surroundings: bool) -> Iterator[tuple[int, Tru
         yield k, _truth(reference, question, point, condition=False)
     for k, point in enumerate(question.points):
         yield k, _truth(reference, question, point, condition=True)
-    if surroundings and question.operator != "value":
+    if orders:
         for k, point in enumerate(question.points):
-            yield k, _surroundings(reference, question, point)
+            yield k, _surroundings(reference, question, point, orders)
 
 
 def _truth(reference: Reference, question: Question, point: Point, condition: bool) -> Truth:
@@ -74,7 +72,11 @@ def _truth(reference: Reference, question: Question, point: Point, condition: bo
 
 
 def _part(reference: Reference, question: Question, point: Point, operator: str, condition: bool) -> Certified:
-    return reference.certify(operator, point, question.wrt, question.order, condition=condition, **question.directions)
+    return reference.certify(operator, point, question.wrt, question.order, condition=condition, **_directions(question))
+
+
+def _directions(question: Question) -> dict[str, Any]:
+    return dict(question.directions)
 
 
 def _flat(blocks: Sequence[Any], kind: Any) -> Array:
@@ -84,7 +86,7 @@ def _flat(blocks: Sequence[Any], kind: Any) -> Array:
 # --- what finite differences depend on ---
 
 
-def _surroundings(reference: Reference, question: Question, point: Point) -> Surroundings:
+def _surroundings(reference: Reference, question: Question, point: Point, orders: int) -> Surroundings:
     q = question
     x = _flat([point[n] for n in q.wrt], np.float64)
     lengths = np.maximum(1.0, np.abs(x))
@@ -94,12 +96,11 @@ def _surroundings(reference: Reference, question: Question, point: Point) -> Sur
         length = 1.0 / max(float(np.max(np.abs(tangent) / lengths, initial=0.0)), np.finfo(float).tiny)
         directions = [tangent * length] if q.operator == "jvp" else [*directions, tangent * length]
         lengths = np.array([length]) if q.operator == "jvp" else np.append(lengths, length)
-    top = q.order + BEYOND if q.operator == "derivative" else BEYOND + (1 if q.operator in (*FIRST, "jvp") else 2)
 
     def along(direction: Array, order: int) -> Array:
         return _along(reference, q, point, direction, order)
 
-    single = np.array([[along(d, m) for m in range(top + 1)] for d in directions])
+    single = np.array([[along(d, m) for m in range(orders + 1)] for d in directions])
     mixed: dict[tuple[int, int], Array] = {}
     for i, j in _pairs(q.operator, len(directions)):
         combined = [[along(directions[i] + c * directions[j], m) for m in (2, 3, 4)] for c in MIX]
@@ -158,7 +159,10 @@ def _unmixed(one: Array, other: Array, combined: Array) -> tuple[Array, Array]:
     for order in (2, 3, 4):
         powers = np.array([[math.comb(order, r) * c**r for r in range(1, order)] for c in MIX])
         ends = np.array([one[order] + c**order * other[order] for c in MIX])
-        solved = np.linalg.lstsq(powers, combined[:, order - 2] - ends, rcond=None)[0] if np.all(np.isfinite(ends)) else np.full((order - 1, outputs), np.nan)
+        solved = (
+            np.linalg.lstsq(powers, combined[:, order - 2] - ends, rcond=None)[0]
+            if np.all(np.isfinite(ends))
+            else np.full((order - 1, outputs), np.nan)
+        )
         first[order - 1], second[order - 1] = solved[order - 2], solved[0]
     return first, second
-

@@ -31,8 +31,10 @@ def write(
     data.mkdir(parents=True, exist_ok=True)
     if not (data / RECORDS).exists():
         with Store(data / RECORDS) as store:
-            for record in (*environments.values(), *measurements):
-                store.add(record)
+            for environment in environments.values():
+                store.add(environment)
+            for measurement in measurements:
+                store.add(measurement)
     sections = content(measurements, environments, complaints, name)
     for label, table in sections["data"].items():
         table.to_csv(data / f"{label}.csv", lineterminator="\n")

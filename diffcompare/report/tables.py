@@ -113,6 +113,7 @@ CALLS = 1000
 
 def total_seconds(cells: pd.DataFrame) -> pd.DataFrame:
     """Seconds to prepare and call CALLS times."""
+
     def total(group: pd.DataFrame) -> float:
         once = group[["derive_s", "compile_s", "first_call_s"]].astype(float).min().sum(skipna=False)
         return float(once + (CALLS - 1) * pd.to_numeric(group["call_s"]).min())
