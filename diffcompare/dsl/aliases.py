@@ -16,6 +16,7 @@ ALIASES: dict[str, str] = {
     "sgn": "sign",
     "signum": "sign",
     "inv": "reciprocal",
+    "abs2": "square",
     "ceiling": "ceil",
     "ifelse": "where",
     "logistic": "sigmoid",
