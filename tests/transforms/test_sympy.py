@@ -282,11 +282,13 @@ def test_native_slopes_are_sympys(name):
 
 def test_deeper_than_sympys_diff_can_go():
     e = x
-    for _ in range(99):
+    for _ in range(150):
         e = sin(e)
     entries, expressions = to_sympy(function([x], e))
+    with pytest.raises(RecursionError):
+        expressions[0].diff(entries[0])
     (back,) = from_sympy(differentiate(expressions, entries[0]), entries, [x])
-    assert len(postorder([back])) == 1 + 99 + 98 + 98  # x, the sines, a cosine and a product each
+    assert len(postorder([back])) == 1 + 149 + 150 + 149  # x, the sines but the outermost, the cosines, their products
 
 
 def test_work_is_counted_and_limited():
