@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .record import Measurement, by_status
 
@@ -82,10 +82,13 @@ class Comparison:
         width = options.max_width
         names = [n for n, (least, _) in CELLS.items() if width >= least and (n != "point" or self._points > 1)]
         table = Table(box=SIMPLE_HEAD, title=Text(self.title), title_justify="left", pad_edge=False)
-        for name in names:
-            table.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True, overflow="ellipsis")
-        for r in self.records:
-            table.add_row(*(Text(CELLS[n][1](r), style=STYLES.get(r.status, "") if n == "status" else "") for n in names))
+        rows = [[CELLS[n][1](r) for n in names] for r in self.records]
+        for name, cells in zip(names, zip(*rows, strict=True), strict=True):
+            least = None if name in ("method", "value") else max(map(len, (name, *cells)))  # these two give way
+            side: Literal["left", "right"] = "left" if name in LEFT else "right"
+            table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", min_width=least)
+        for row in rows:
+            table.add_row(*(Text(c, style=STYLES.get(c, "") if n == "status" else "") for n, c in zip(names, row, strict=True)))
         yield table
         yield from (Text(line) for line in self.notes)
 

@@ -112,9 +112,7 @@ def around(x: float, reach: int = REACH) -> Array:
 
 def contains(interval: Interval, x: Array) -> Array:
     """Which of the numbers lie in the interval."""
-    above = x >= interval.lo if not interval.open_lo else x > interval.lo
-    below = x <= interval.hi if not interval.open_hi else x < interval.hi
-    return np.asarray(above & below)
+    return np.array([v in interval for v in x.tolist()], dtype=bool)
 
 
 def ends(interval: Interval) -> list[float]:

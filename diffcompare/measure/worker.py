@@ -204,7 +204,7 @@ def _serve(data: bytes, out: IO[bytes]) -> None:
         send(_STARTED)
         for reply in task(*args):
             send(_REPLY, cloudpickle.dumps(reply))
-    except Exception as error:  # whatever a task raises is its answer
+    except (Exception, SystemExit) as error:  # whatever a task raises is its answer
         kind = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
         send(_RAISED, (kind, str(error)))
     else:
