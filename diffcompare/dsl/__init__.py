@@ -1,6 +1,6 @@
 """The expression language. Importing it declares every primitive."""
 
-from . import arithmetic, composite, contraction, core, custom, elementary, indexing, structural
+from . import arithmetic, composite, contraction, core, custom, elementary, indexing, powers, structural
 from .function import Function, as_function, function, symbol, symbols
 
 core.BUILT_IN.update(core.PRIMITIVES)
@@ -16,6 +16,7 @@ __all__ = [
     "elementary",
     "function",
     "indexing",
+    "powers",
     "structural",
     "symbol",
     "symbols",

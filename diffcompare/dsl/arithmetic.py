@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from . import complex_forms as forms
+from .accuracy import Bound
 from .constants import literal
 from .core import BOOL, FUNCTIONS, REAL, Expr, register
-from .elementwise import INF, NAN, NONNEGATIVE, POSITIVE, Elementwise, Interval, fold, is_exactly, number
-
-NORMAL_MIN = 2.2250738585072014e-308
+from .elementwise import LINE, NAN, NONNEGATIVE, NONZERO, POSITIVE, Elementwise, fold, is_exactly, number
 
 # --- arithmetic; every rewriting is float-exact and keeps the domain: x * 1 may go, 0 * x and x - x may not ---
 
@@ -111,7 +110,7 @@ div = register(
         sympy=lambda sp, a, b: sp.div(a, b),
         ball=lambda b, x, y: b.div(x, y),
         complex=forms.div,
-        domain=(Interval(), POSITIVE),
+        domain=(LINE, NONZERO),
     )
 )
 
@@ -264,6 +263,7 @@ sign = register(
         sympy=lambda sp, x: sp.sign(x),
         ball=lambda b, x: b.sign(x),
         kinks=lambda x: eq(x, 0.0),
+        convention="0 at 0",
         simplify=lambda x: fold(np.sign, x),
     )
 )
@@ -271,13 +271,14 @@ sign = register(
 abs_: Elementwise = register(
     Elementwise(
         "abs",
-        partials=lambda y, x: (sign(x),),  # 0 at 0, the mean of -1 and 1
+        partials=lambda y, x: (sign(x),),
         array="absolute",
         scalar="fabs",
         sympy=lambda sp, x: sp.abs(x),
         ball=lambda b, x: b.abs(x),
         complex=forms.abs_,
         kinks=lambda x: eq(x, 0.0),
+        convention="0 at 0, the mean of -1 and 1",
         simplify=lambda x: x if x.primitive in (abs_, sqrt) else fold(np.absolute, x),
     )
 )
@@ -290,6 +291,7 @@ floor: Elementwise = register(
         sympy=lambda sp, x: sp.floor(x),
         ball=lambda b, x: b.floor(x),
         kinks=lambda x: eq(x, floor(x)),
+        convention="0 at the jumps",
         simplify=lambda x: fold(np.floor, x),
     )
 )
@@ -311,6 +313,7 @@ maximum = register(
         ball=lambda b, x, y: b.maximum(x, y),
         complex=forms.maximum,
         kinks=lambda a, b: eq(a, b),
+        convention="1/2 to each at a tie",
     )
 )
 
@@ -325,6 +328,7 @@ minimum = register(
         ball=lambda b, x, y: b.minimum(x, y),
         complex=forms.minimum,
         kinks=lambda a, b: eq(a, b),
+        convention="1/2 to each at a tie",
     )
 )
 
@@ -342,8 +346,17 @@ sqrt: Elementwise = register(
         ball=lambda b, x: b.sqrt(x),
         complex=forms.sqrt,
         domain=(NONNEGATIVE,),
+        convention="+inf at 0",
     )
 )
+
+
+def _mixed_size(x: float, y: float) -> float:
+    log_of_power = min(max((y - 1) * math.log(x), -700.0), 700.0)
+    return max(1.0, abs(y * math.log(x))) * math.exp(log_of_power)
+
+
+MIXED = Bound(4.0, "x**(y-1) (1 + y log x) vanishes along y log x = -1", _mixed_size)
 
 
 def _exact_decrement(n: float) -> bool:
@@ -354,8 +367,8 @@ def _exact_decrement(n: float) -> bool:
 def _pow_partials(p: Expr, x: Expr, y: Expr) -> tuple[Expr | None, Expr | None]:
     n = number(y)
     if n is not None and _exact_decrement(n):
-        return (None if n == 0 else n * pow_(x, n - 1.0)), pow_log(x, y)
-    return pow_slope(x, y), pow_log(x, y)
+        return (None if n == 0 else n * pow_(x, n - 1.0)), FUNCTIONS["pow_log"](x, y)
+    return FUNCTIONS["pow_slope"](x, y), FUNCTIONS["pow_log"](x, y)
 
 
 def _simplify_pow(x: Expr, y: Expr) -> Expr | None:
@@ -367,49 +380,6 @@ def _simplify_pow(x: Expr, y: Expr) -> Expr | None:
 def _singular_pow(node: Expr) -> bool:
     n = number(node.args[1])
     return n is None or not (n >= 1 or n == 0)
-
-
-def _shifted_power(x: Expr, y: Expr, k: int) -> Expr:
-    """x**(y - k) without rounding y - k: x**y / x**k where neither over- nor underflows."""
-    p = pow_(x, y)
-    q = p / x if k == 1 else p / x / x
-    # where p over- or underflows and the result does not, y >= k, and y - k is exact
-    return where(_normal(p) & _normal(q) & ne(x, 0.0), q, pow_(x, y - float(k)))
-
-
-def _normal(v: Expr) -> Expr:
-    return lt(abs_(v), INF) & lt(NORMAL_MIN, abs_(v))
-
-
-# A factor that is subnormal is short of digits; where only the product with a large factor is normal, x**y comes in two halves.
-
-
-def _pow_slope_value(x: Expr, y: Expr) -> Expr:
-    p, half = pow_less_1(x, y), pow_(x, 0.5 * y)
-    halves = lt(0.0, x) & lt(x, INF) & ne(y, 0.0) & ~_normal(p)
-    return where(halves, y * (half / x) * half, chain_mul(y, p))  # chain_mul: 0 at y = 0 also where x**-1 is infinite
-
-
-def _times_logarithm(p: Expr, x: Expr, y: Expr, k: int) -> Expr:
-    """x**y log(x)**k from p = x**y log(x)**(k - 1)."""
-    half = pow_(x, 0.5 * y)
-    halves = half * FUNCTIONS["log"](x) * (half if k == 1 else half * FUNCTIONS["log"](x))
-    value = where(_normal(p), p * FUNCTIONS["log"](x), halves)
-    return where(eq(x, 0.0) & lt(0.0, y), 0.0, value)
-
-
-def _pow_second(s: Expr, x: Expr, y: Expr) -> Expr:
-    """y (y - 1) x**(y - 2) from s = y x**(y - 1): x**(y - 2) alone overflows for small x where a tiny y makes up for it."""
-    product = (y - 1.0) * s
-    return where(_normal(s) & _normal(product) & ne(x, 0.0), product / x, chain_mul(y * (y - 1.0), pow_(x, y - 2.0)))
-
-
-def _pow_mixed(x: Expr, y: Expr) -> Expr:
-    """x**(y - 1) (1 + y log x), 0 at x = 0 for y > 1."""
-    p, half, factor = pow_(x, y), pow_(x, 0.5 * y), 1.0 + y * FUNCTIONS["log"](x)
-    product = p * factor
-    value = where(_normal(p) & _normal(product), product / x, half / x * factor * half)
-    return where(eq(x, 0.0), where(lt(1.0, y), 0.0, pow_less_1(x, y) * factor), value)
 
 
 pow_ = register(
@@ -424,66 +394,7 @@ pow_ = register(
         sympy=lambda sp, x, y: sp.pow(x, y),
         ball=lambda b, x, y: b.pow(x, y),
         complex=forms.pow_,
-        domain=(POSITIVE, Interval()),
-    )
-)
-
-# the pieces of a power's derivatives: y x**(y-1), x**(y-1), x**(y-2), x**y log x, x**y log(x)**2
-
-pow_slope: Elementwise = register(
-    Elementwise(
-        "pow_slope",
-        2,
-        evaluate=_pow_slope_value,
-        partials=lambda s, x, y: (_pow_second(s, x, y), _pow_mixed(x, y)),
-        singular=lambda node: True,
-        domain=(POSITIVE, Interval()),
-    )
-)
-
-pow_less_1 = register(
-    Elementwise(
-        "pow_less_1",
-        2,
-        evaluate=lambda x, y: _shifted_power(x, y, 1),
-        partials=lambda p, x, y: ((y - 1.0) * pow_less_2(x, y), p * FUNCTIONS["log"](x)),
-        singular=lambda node: True,
-        domain=(POSITIVE, Interval()),
-    )
-)
-
-pow_less_2: Elementwise = register(
-    Elementwise(
-        "pow_less_2",
-        2,
-        evaluate=lambda x, y: _shifted_power(x, y, 2),
-        partials=lambda p, x, y: ((y - 2.0) * (p / x), p * FUNCTIONS["log"](x)),
-        singular=lambda node: True,
-        domain=(POSITIVE, Interval()),
-    )
-)
-
-pow_log = register(
-    Elementwise(
-        "pow_log",
-        2,
-        evaluate=lambda x, y: _times_logarithm(pow_(x, y), x, y, 1),
-        partials=lambda q, x, y: (_pow_mixed(x, y), pow_log_2(x, y)),
-        singular=lambda node: True,
-        domain=(POSITIVE, Interval()),
-    )
-)
-
-pow_log_2: Elementwise = register(
-    Elementwise(
-        "pow_log_2",
-        2,
-        evaluate=lambda x, y: _times_logarithm(pow_log(x, y), x, y, 2),
-        partials=lambda q, x, y: (
-            pow_less_1(x, y) * FUNCTIONS["log"](x) * (2.0 + y * FUNCTIONS["log"](x)),
-            q * FUNCTIONS["log"](x),
-        ),
-        singular=lambda node: True,
-        domain=(POSITIVE, Interval()),
+        domain=(POSITIVE, LINE),
+        bounds={(0, 1): MIXED, (1, 0): MIXED},
     )
 )

@@ -7,11 +7,18 @@ its own partials: tanh' is sech2, whose derivative is declared as -2 tanh sech2 
 
 from __future__ import annotations
 
+import math
+
 from . import complex_forms as forms
+from .accuracy import Bound
 from .arithmetic import abs_, eq, floor, inside, le, lt, maximum, minimum, real, sqrt, where
 from .core import Expr, register
 from .elementwise import POSITIVE, Elementwise, Interval
 
+THIRD = Bound(8.0, "serves the third derivative of the function whose slope it is")
+SUM_OF_SQUARES = Bound(8.0, "1 + x² is rounded twice before it is squared: six roundings in a row")
+HYPOT = Bound(5.0, "hypot is itself rounded, and divides three or four times")
+QUOTIENTS = Bound(8.0, HYPOT.reason)
 UNIT = Interval(-1.0, 1.0)
 TWO_OVER_SQRT_PI = 1.1283791670955126
 
@@ -123,6 +130,7 @@ asin_slope = register(
         partials=lambda y, x: (x / one_minus_square(x) / sqrt(one_minus_square(x)),),
         singular=lambda node: True,
         domain=(Interval(-1.0, 1.0, True, True),),
+        bounds={(0, 0): THIRD},
     )
 )
 
@@ -154,11 +162,17 @@ acos = register(
     )
 )
 
+
+def _atan_third_size(x: float) -> float:
+    return 2 / (1 + x * x) ** 2 * max(1.0, 4 * x * x / (1 + x * x))
+
+
 atan_slope = register(
     Elementwise(
         "atan_slope",
         evaluate=lambda x: 1.0 / (1.0 + x * x),
         partials=lambda y, x: (-2.0 * (x * y * y),),  # (x y) y: y² underflows past 1e77, x y does not
+        bounds={(0,): SUM_OF_SQUARES, (0, 0): Bound(8.0, "(6 x² - 2) / (1 + x²)³ vanishes at 1/√3", _atan_third_size)},
     )
 )
 
@@ -171,6 +185,7 @@ atan = register(
         sympy=lambda sp, x: sp.atan(x),
         complex=forms.atan,
         ball=lambda b, x: x.atan(),
+        bounds={(0, 0): SUM_OF_SQUARES},
     )
 )
 
@@ -183,6 +198,9 @@ hypot_slope = register(
         partials=lambda s, x, y: (_hypot_second(y, y, hypot(x, y)), -_hypot_second(x, y, hypot(x, y))),
         singular=lambda node: True,
         kinks=lambda x, y: eq(hypot(x, y), 0.0),
+        convention="0 at the origin",
+        bounds={(0,): HYPOT, (1,): HYPOT},
+        promised=1,
     )
 )
 
@@ -202,6 +220,8 @@ hypot: Elementwise = register(
         ball=lambda b, x, y: b.sqrt(x * x + y * y),
         kinks=lambda x, y: eq(hypot(x, y), 0.0),
         complex=forms.hypot,
+        convention="0 at the origin",
+        bounds=dict.fromkeys([(0, 0), (0, 1), (1, 0), (1, 1)], HYPOT),
     )
 )
 
@@ -216,6 +236,8 @@ atan2_slope: Elementwise = register(
             -2.0 * (x / hypot(x, y) * (y / hypot(x, y)) / hypot(x, y) / hypot(x, y)),
         ),
         singular=lambda node: True,
+        bounds={(0,): QUOTIENTS, (1,): Bound(6.0, QUOTIENTS.reason)},
+        promised=1,
     )
 )
 
@@ -231,6 +253,8 @@ atan2: Elementwise = register(
         complex=forms.atan2,
         ball=lambda b, y, x: b.atan2(y, x),
         kinks=lambda y, x: eq(y, 0.0) & le(x, 0.0),
+        convention="its limit at the jump of the angle",
+        bounds={(0, 1): QUOTIENTS, (1, 0): QUOTIENTS, (0, 0): Bound(6.0, QUOTIENTS.reason), (1, 1): Bound(6.0, QUOTIENTS.reason)},
     )
 )
 
@@ -266,12 +290,21 @@ def _sech2_value(x: Expr) -> Expr:
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 
+def _sech2_size(x: float) -> float:
+    return math.cosh(min(abs(x), 350.0)) ** -2.0
+
+
+def _sech2_second_size(x: float) -> float:
+    return max(2 * _sech2_size(x) ** 2, 4 * _sech2_size(x) * math.tanh(x) ** 2)
+
+
 sech2 = register(
     Elementwise(
         "sech2",
         evaluate=_sech2_value,  # not 1 - tanh², which has no correct digit past |x| = 19
         partials=lambda y, x: (-2.0 * (tanh(x) * y),),
         ball=lambda b, x: b.sech2(x),
+        bounds={(0, 0): Bound(8.0, "2 s (2 tanh² - s) vanishes where sinh² = 1/2", _sech2_second_size)},
     )
 )
 
@@ -291,9 +324,12 @@ tanh: Elementwise = register(
 
 
 def _square(x: Expr) -> tuple[Expr, Expr]:
-    """(h², rest) with x² = h² + rest, where h is |x| cut to 12 binary places, so that h² is exact: rounding x² costs 9 bits."""
+    """(h², rest) with x² = h² + rest, where h is |x| cut to 8 binary places, so that h² is exact: rounding x² costs 9 bits.
+
+    With 8 places h² has 24 bits where exp(-x²) is no zero of float32, so it is exact in both precisions.
+    """
     a = minimum(abs_(x), 60.0)  # exp(-60² / 2) is 0
-    h = floor(a * 4096.0) / 4096.0
+    h = floor(a * 256.0) / 256.0
     return h * h, (a - h) * (a + h)
 
 
@@ -309,11 +345,27 @@ def _gauss_slope_value(x: Expr) -> Expr:
     return -2.0 * (minimum(maximum(x, -60.0), 60.0) * half * exp(-rest) * half)
 
 
+def _gauss_size(x: float) -> float:
+    return math.exp(-min(x * x, 700.0))
+
+
+def _gauss_second_size(x: float) -> float:
+    return _gauss_size(x) * max(2.0, 4.0 * x * x)
+
+
+def _gauss_third_size(x: float) -> float:
+    return _gauss_size(x) * max(12.0 * abs(x), 8.0 * abs(x) ** 3)
+
+
 gauss_slope: Elementwise = register(
     Elementwise(
         "gauss_slope",
         evaluate=_gauss_slope_value,
         partials=lambda y, x: (-2.0 * (x * y + gauss(x)),),
+        bounds={
+            (0,): Bound(4.0, "(4 x² - 2) g vanishes at 1/√2", _gauss_second_size),
+            (0, 0): Bound(8.0, "(12 x - 8 x³) g vanishes at √(3/2)", _gauss_third_size),
+        },
     )
 )
 
@@ -323,6 +375,7 @@ gauss: Elementwise = register(
         evaluate=_gauss_value,
         partials=lambda y, x: (gauss_slope(x),),
         ball=lambda b, x: (-(x * x)).exp(),
+        bounds={(0, 0): Bound(8.0, "(4 x² - 2) g vanishes at 1/√2", _gauss_second_size)},
     )
 )
 
@@ -339,11 +392,18 @@ erf = register(
 
 # --- activations ---
 
+
+def _sigmoid_third_size(x: float) -> float:
+    s = 0.25 * _sech2_size(0.5 * x)
+    return max(2 * s * s, s * math.tanh(x / 2) ** 2)
+
+
 sigmoid_slope = register(
     Elementwise(
         "sigmoid_slope",
         evaluate=lambda x: sigmoid(x) * sigmoid(-x),  # not s (1 - s), which is 0 for large x
         partials=lambda y, x: (-(tanh(0.5 * x) * y),),
+        bounds={(0, 0): Bound(8.0, "s (tanh(x/2)² - 2 s) vanishes where e^x = 2 + √3", _sigmoid_third_size)},
     )
 )
 
@@ -370,9 +430,10 @@ relu = register(
     Elementwise(
         "relu",
         evaluate=lambda x: maximum(x, 0.0),
-        partials=lambda y, x: (inside(eq(x, x), real(lt(0.0, x))),),  # 0 at 0, as JAX and PyTorch
+        partials=lambda y, x: (inside(eq(x, x), real(lt(0.0, x))),),
         ball=lambda b, x: b.maximum(x, b.number(0.0)),
         kinks=lambda x: eq(x, 0.0),
         complex=forms.relu,
+        convention="0 at 0, as JAX and PyTorch",
     )
 )

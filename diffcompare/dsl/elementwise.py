@@ -6,12 +6,13 @@ A partial derivative is written in the DSL, so forward and reverse mode follow f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .accuracy import PROMISE, Bound, Path
 from .constants import constant, literal
 from .core import CONSTANT, FUNCTIONS, REAL, Expr, Primitive, intern
 from .shapes import joint_shape
@@ -24,14 +25,17 @@ Partial = Expr | float | None
 
 @dataclass(frozen=True)
 class Interval:
-    """Where an argument may lie; an open end is outside the domain."""
+    """Where an argument may lie; an open end is outside the domain, and so is what lies in `gap`."""
 
     lo: float = -INF
     hi: float = INF
     open_lo: bool = False
     open_hi: bool = False
+    gap: Container[float] | None = None
 
-    def __contains__(self, x: float) -> bool:
+    def __contains__(self, x: object) -> bool:
+        if not isinstance(x, int | float) or (self.gap is not None and x in self.gap):
+            return False
         above = x > self.lo or (x == self.lo and not self.open_lo)
         below = x < self.hi or (x == self.hi and not self.open_hi)
         return above and below
@@ -39,10 +43,12 @@ class Interval:
     def __str__(self) -> str:
         left = "(" if self.open_lo or self.lo == -INF else "["
         right = ")" if self.open_hi or self.hi == INF else "]"
-        return f"{left}{self.lo:g}, {self.hi:g}{right}"
+        whole = f"{{{self.lo:g}}}" if self.lo == self.hi else f"{left}{self.lo:g}, {self.hi:g}{right}"
+        return whole if self.gap is None else f"{whole} without {self.gap}"
 
 
 LINE = Interval()
+NONZERO = Interval(gap=Interval(0.0, 0.0))
 NONNEGATIVE = Interval(0.0)
 POSITIVE = Interval(0.0, open_lo=True)
 
@@ -61,6 +67,9 @@ class Elementwise(Primitive):
     domain: an Interval for each argument, the numbers at which the function is defined.
     singular(node): whether a partial may be infinite; products with it then let an exact zero win.
     kinks(*args): a bool expression, true exactly where the function is defined but not differentiable.
+    convention: what its derivative is there, in words.
+    bounds: for a path of arguments, (0, 1) being d²/dx dy, the error allowed to that derivative where it is not PROMISE.
+    promised: the highest order of derivative with a bound, 2 but for functions that are themselves derivatives of others.
     simplify(*args): a float-exact simpler expression, or None.
     """
 
@@ -79,6 +88,9 @@ class Elementwise(Primitive):
         domain: tuple[Interval, ...] = (),
         singular: Callable[[Expr], bool] = lambda node: False,
         kinks: Callable[..., Expr] | None = None,
+        convention: str = "",
+        bounds: Mapping[Path, Bound] | None = None,
+        promised: int = 2,
         simplify: Callable[..., Expr | None] | None = None,
         dtype: str = REAL,
         takes_bool: bool = False,
@@ -96,6 +108,9 @@ class Elementwise(Primitive):
         self.domain = domain or (LINE,) * arity
         self.singular = singular
         self.kinks = kinks
+        self.convention = convention
+        self.bounds = dict(bounds or {})
+        self.promised = promised
         self.simplify = simplify
         self.dtype = dtype
         self.takes_bool = takes_bool
@@ -126,6 +141,10 @@ class Elementwise(Primitive):
     def derivatives(self, node: Expr) -> tuple[Partial, ...]:
         """The partial derivatives at a node of this primitive, one for each argument."""
         return (None,) * self.arity if self.partials is None else self.partials(node, *node.args)
+
+    def bound(self, path: Path) -> Bound | None:
+        """The error allowed to the derivative along a path of arguments; None where none is promised."""
+        return self.bounds.get(path, PROMISE) if len(path) <= self.promised else None
 
     def jvp(self, node: Expr, tangents: Sequence[Expr | None], wild: bool = False) -> Expr | None:
         """The tangent of `node`; wild: whether a tangent may be infinite."""

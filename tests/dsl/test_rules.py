@@ -1,7 +1,7 @@
 """Every partial derivative of every elementwise primitive against certified truth, orders 1 and 2, forward and reverse.
 
-The bound is 4 ulp wherever the truth is a normal number; where a derivative passes through an irrational zero inside
-the domain, 4 ulp of its largest term (TERMS); exceptions are rows of EXCEPTIONS, with their reason.
+The bound is 4 ulp wherever the truth is a normal number, or what the row says with its reason; where a derivative passes
+through an irrational zero inside the domain, the error is counted in ulp of its largest term.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 from diffcompare.dsl import arithmetic, elementary
+from diffcompare.dsl.accuracy import PROMISE, Path
 from diffcompare.dsl.constants import constant
 from diffcompare.dsl.core import BUILT_IN, PRIMITIVES, Expr, input_
 from diffcompare.dsl.elementwise import Elementwise, Interval
@@ -26,86 +26,12 @@ from diffcompare.reference import Reference
 from diffcompare.transforms.forward import tangents
 from diffcompare.transforms.reverse import cotangents
 
-BOUND = 4.0
 POINTS = 400
-Path = tuple[int, ...]
-"""With respect to which arguments, in order: (0, 1) is d²/dx dy."""
 
 SMOOTH = sorted(
     (p for n, p in PRIMITIVES.items() if n in BUILT_IN and isinstance(p, Elementwise) and p.partials and not p.takes_bool),
     key=lambda p: p.name,
 )
-
-PIECES = {
-    "hypot_slope": 1,
-    "atan2_slope": 1,
-    "pow_slope": 1,
-    "pow_log": 1,
-    "pow_less_1": 0,
-    "pow_less_2": 0,
-    "pow_log_2": 0,
-}
-"""Derivatives of two-argument functions that are primitives themselves, and the orders of theirs that are second derivatives
-of the function they serve; beyond those no bound is promised (the third derivatives of pow have zeros along curves)."""
-
-
-def _sech2(x: float) -> float:
-    return float(np.cosh(np.minimum(abs(x), 350.0)) ** -2.0)
-
-
-def _gauss(x: float) -> float:
-    return math.exp(-min(x * x, 700.0))
-
-
-def _sigmoid_slope(x: float) -> float:
-    return 0.25 * _sech2(0.5 * x)
-
-
-def _pow_mixed(x: float, y: float) -> float:
-    log_of_first = (y - 1) * math.log(x)
-    return max(1.0, abs(y * math.log(x))) * math.exp(min(max(log_of_first, -700.0), 700.0))
-
-
-TERMS: dict[tuple[str, Path], Callable[..., float]] = {
-    # 2 s (2 tanh² - s) vanishes where sinh² = 1/2
-    ("sech2", (0, 0)): lambda x: max(2 * _sech2(x) ** 2, 4 * _sech2(x) * math.tanh(x) ** 2),
-    # s (tanh(x/2)² - 2 s) vanishes where e^x = 2 + sqrt(3)
-    ("sigmoid_slope", (0, 0)): lambda x: max(2 * _sigmoid_slope(x) ** 2, _sigmoid_slope(x) * math.tanh(x / 2) ** 2),
-    # (4 x² - 2) g vanishes at 1/sqrt(2), (12 x - 8 x³) g at sqrt(3/2)
-    ("gauss", (0, 0)): lambda x: _gauss(x) * max(2.0, 4.0 * x * x),
-    ("gauss_slope", (0,)): lambda x: _gauss(x) * max(2.0, 4.0 * x * x),
-    ("gauss_slope", (0, 0)): lambda x: _gauss(x) * max(12.0 * abs(x), 8.0 * abs(x) ** 3),
-    # (6 x² - 2) / (1 + x²)³ vanishes at 1/sqrt(3)
-    ("atan_slope", (0, 0)): lambda x: 2 / (1 + x * x) ** 2 * max(1.0, 4 * x * x / (1 + x * x)),
-    # x**(y-1) (1 + y log x) vanishes along y log x = -1
-    ("pow", (0, 1)): _pow_mixed,
-    ("pow", (1, 0)): _pow_mixed,
-    ("pow_slope", (1,)): _pow_mixed,
-    ("pow_log", (0,)): _pow_mixed,
-}
-"""The largest term of derivatives with an irrational zero inside the domain, where a bound in ulp of the sum cannot hold."""
-
-_SUM_OF_SQUARES = "1 + x² is rounded twice before it is squared: six roundings in a row"
-_HYPOT = "hypot is itself rounded, and divides three or four times"
-_THIRD = "serves the third derivative of the function whose slope it is"
-EXCEPTIONS: dict[tuple[str, Path], tuple[float, str]] = {
-    ("atan", (0, 0)): (8.0, _SUM_OF_SQUARES),
-    ("atan_slope", (0,)): (8.0, _SUM_OF_SQUARES),
-    ("atan2", (0, 1)): (8.0, _HYPOT),
-    ("atan2", (1, 0)): (8.0, _HYPOT),
-    ("atan2", (0, 0)): (6.0, _HYPOT),
-    ("atan2", (1, 1)): (6.0, _HYPOT),
-    ("atan2_slope", (0,)): (8.0, _HYPOT),
-    ("atan2_slope", (1,)): (6.0, _HYPOT),
-    ("hypot", (0, 0)): (5.0, _HYPOT),
-    ("hypot", (1, 1)): (5.0, _HYPOT),
-    ("hypot", (0, 1)): (5.0, _HYPOT),
-    ("hypot", (1, 0)): (5.0, _HYPOT),
-    ("hypot_slope", (0,)): (5.0, _HYPOT),
-    ("hypot_slope", (1,)): (5.0, _HYPOT),
-    **{(name, (0, 0)): (8.0, _THIRD) for name in ("asin_slope", "atan_slope", "gauss", "sech2", "sigmoid_slope")},
-    ("gauss_slope", (0, 0)): (8.0, "serves the fourth derivative of erf"),
-}
 
 # --- where to look ---
 
@@ -171,7 +97,8 @@ def judge(computed: np.ndarray, primitive: Elementwise, path: Path, columns: lis
     names = [f"x{k}" for k in range(primitive.arity)]
     inputs = [input_(n) for n in names]
     reference = Reference(Function(primitive.name, inputs, [primitive(*inputs)], True))
-    scale = TERMS.get((primitive.name, path))
+    bound = primitive.bound(path)
+    scale = bound.term if bound else None
     verdict = Verdict(0, 0.0, ())
     for got, at in zip(computed.tolist(), zip(*(c.tolist() for c in columns), strict=True), strict=True):
         certified = reference.certify(("value", "gradient", "hessian")[len(path)], dict(zip(names, at, strict=True)))
@@ -208,22 +135,23 @@ def verdicts(primitive: Elementwise, order: int, count: int = POINTS) -> dict[tu
 
 # --- the tests ---
 
-JUDGED = [(p, order) for p in SMOOTH for order in (1, 2) if order <= PIECES.get(p.name, 2)]
+JUDGED = [(p, order) for p in SMOOTH for order in (1, 2) if order <= p.promised]
 WRITTEN_OUT = [p for p in SMOOTH if p.evaluate is not None]
 
 
 @pytest.mark.parametrize(("primitive", "order"), JUDGED, ids=lambda v: getattr(v, "name", str(v)))
 def test_partials_are_within_their_bound(primitive: Elementwise, order: int) -> None:
     for (path, mode), verdict in verdicts(primitive, order).items():
-        bound, _ = EXCEPTIONS.get((primitive.name, path), (BOUND, ""))
-        assert verdict.worst <= bound, f"{primitive.name} {path} {mode}: {verdict}"
+        bound = primitive.bound(path)
+        assert bound is not None
+        assert verdict.worst <= bound.ulp, f"{primitive.name} {path} {mode}: {verdict}"
         assert verdict.judged >= POINTS // 2, f"{primitive.name} {path} {mode}: only {verdict.judged} points had a certified truth"
 
 
 @pytest.mark.parametrize("primitive", WRITTEN_OUT, ids=lambda p: p.name)
 def test_values_written_out_in_the_dsl_are_within_their_bound(primitive: Elementwise) -> None:
     (verdict,) = verdicts(primitive, 0).values()
-    assert verdict.worst <= BOUND, f"{primitive.name}: {verdict}"
+    assert verdict.worst <= PROMISE.ulp, f"{primitive.name}: {verdict}"
     assert verdict.judged >= POINTS // 2
 
 
@@ -252,12 +180,12 @@ def test_a_textbook_rule_for_tanh_is_caught(monkeypatch: pytest.MonkeyPatch) -> 
     assert verdicts(elementary.tanh, 1)[(0,), "forward"].worst > 1e14
 
 
-def test_every_exception_is_of_a_primitive_that_is_judged() -> None:
-    known = {p.name: p for p in SMOOTH}
-    for name, path in [*TERMS, *EXCEPTIONS]:
-        assert len(path) <= PIECES.get(name, 2), (name, path)
-        assert max(path) < known[name].arity, (name, path)
-    assert set(PIECES) <= set(known)
+@pytest.mark.parametrize("primitive", SMOOTH, ids=lambda p: p.name)
+def test_every_exception_has_its_reason_and_a_derivative(primitive: Elementwise) -> None:
+    for path, bound in primitive.bounds.items():
+        assert bound.reason
+        assert len(path) <= primitive.promised
+        assert max(path, default=0) < primitive.arity
 
 
 AT_ZERO = [
