@@ -47,6 +47,18 @@ NEEDS_SCALAR_OUTPUT = {Operator.GRADIENT, Operator.HESSIAN, Operator.HVP, Operat
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What a method says of its own result; each part has the structure of the result.
+
+    error: absolute, infinite where the method knows nothing. status: integers, 0 where all is well (see ladder.Status).
+    """
+
+    value: Any
+    error: Any
+    status: Any
+
+
+@dataclass(frozen=True)
 class Request:
     """What is asked of a method: an operator of a function with respect to some of its inputs.
 
@@ -132,6 +144,10 @@ class Runner(ABC):
     @abstractmethod
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
         """The blocks at these inputs (all inputs of the function, batch + core) and directions (batch + core)."""
+
+    def estimates(self, values: Sequence[Array], directions: Sequence[Array]) -> Sequence[tuple[Array, Array, Array]]:
+        """(value, error, status) for each block, from methods that estimate the error of what they give."""
+        raise Unsupported("this method does not estimate its error; fd.adaptive does")
 
 
 class Differentiator(ABC):
@@ -244,6 +260,23 @@ class Derivative:
         if self._scalar is not None and out is None and tangent is None and cotangent is None and _all_floats(args):
             return self._nest(self._scalar(*args))
         values = args
+        arrays, directions, joint = self._arguments(values, tangent, cotangent)
+        results = self._runner(arrays, directions)
+        blocks = [_block(r, joint + s) for r, s in zip(results, self._request.blocks, strict=True)]
+        if out is not None:
+            return _write(self._request.structured(blocks), out)
+        return self._request.structured([b.item() if not b.shape and self.precision == "float64" else b for b in blocks])
+
+    def estimate(self, *args: Any, tangent: Any = None, cotangent: Any = None, **named: Any) -> Estimate:
+        """The result as by a call, with the method's own estimate of its error and a status; Unsupported if it has none."""
+        values = bind(self.primal.name, self._names, args, named)
+        arrays, directions, joint = self._arguments(values, tangent, cotangent)
+        parts = zip(*self._runner.estimates(arrays, directions), strict=True)
+        blocks = [[_block(b, joint + s) for b, s in zip(part, self._request.blocks, strict=True)] for part in parts]
+        return Estimate(*(self._request.structured([b.item() if not b.shape else b for b in part]) for part in blocks))
+
+    def _arguments(self, values: Sequence[Any], tangent: Any, cotangent: Any) -> tuple[list[Array], list[Array], Shape]:
+        """(all inputs of the runner's function, directions, the joint batch shape) of a call, as arrays."""
         arrays = [_array(v, n, s, self._dtype) for v, n, s in zip(values, self._names, self._shapes, strict=True)]
         directions = self._directions(tangent, cotangent)
         cores = [*self._shapes, *(d.shape for d in self._direction_nodes)]
@@ -251,11 +284,7 @@ class Derivative:
         joint = self._joint_batch(batches)
         if self._inner is not None:
             arrays += self._inner(arrays)
-        results = self._runner(arrays, directions)
-        blocks = [_block(r, joint + s) for r, s in zip(results, self._request.blocks, strict=True)]
-        if out is not None:
-            return _write(self._request.structured(blocks), out)
-        return self._request.structured([b.item() if not b.shape and self.precision == "float64" else b for b in blocks])
+        return arrays, directions, joint
 
     @property
     def _direction_nodes(self) -> tuple[Expr, ...]:
