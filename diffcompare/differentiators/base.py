@@ -12,13 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..dsl.core import Expr, collector_paused
 from ..dsl.function import Function, as_function, bind
-from ..dsl.named import Named, nested, nester
+from ..dsl.named import Named, class_of, nested, nester
 from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, ShapeError, Unsupported
@@ -141,6 +142,10 @@ class Runner(ABC):
     def cost(self) -> Cost | None:
         """Operations by kind in one call at one point; None where they cannot be counted (other people's tools)."""
 
+    def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
+        """`single` in machine code, answering with the tuple class `result` (None: one bare float), or None; see Compiled."""
+        return None
+
     @abstractmethod
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
         """The blocks at these inputs (all inputs of the function, batch + core) and directions (batch + core)."""
@@ -228,6 +233,19 @@ class Derivative:
         plain = inner is None and self._request.directions is None and precision == "float64"
         self._scalar = self._runner.single if plain and all(s == () for s in self._shapes) else None
         self._nest = self._request.nest
+        if self._scalar is not None:
+            self._enter_machine_code()
+
+    def _enter_machine_code(self) -> None:
+        """Let calls with floats go straight to the engine's builtin, where it makes one for results of this structure."""
+        n = len(self._request.blocks)
+        bare = n == 1 and isinstance(self._nest((0.0,)), float)
+        named = self.operator in (Operator.GRADIENT, Operator.VJP, Operator.HVP) and n > 1
+        if bare or named:
+            entry = self._runner.builtin(class_of(self.wrt) if named else None, partial(Derivative.__call__, self))
+            if entry is not None:
+                # a builtin is no descriptor: the call of the object is its call, without a Python frame between
+                self.__class__ = type("Derivative", (Derivative,), {"__call__": entry, "__module__": __name__})
 
     @property
     def function(self) -> Function:
@@ -356,7 +374,7 @@ def check_request(request: Request) -> None:
 
 
 def _all_floats(values: Sequence[Any]) -> bool:
-    for v in values:  # a loop: a generator would cost more than the call of a small derivative
+    for v in values:  # noqa: SIM110  a generator costs more than the call of a small derivative
         if type(v) is not float:
             return False
     return True

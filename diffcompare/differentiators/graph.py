@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,9 @@ class GraphRunner(Runner):
         self._dtype = np.dtype(precision)
         self.sweeps = int(np.prod([s.entries for s in derived.seeds], dtype=np.int64))
         self.single = None if derived.seeds else self._compiled.single
+
+    def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
+        return None if self._derived.seeds else self._compiled.builtin(result, fallback)
 
     @cached_property
     def _one(self) -> Cost:

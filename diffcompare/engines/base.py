@@ -30,6 +30,13 @@ class Compiled(ABC):
     def prepare_for(self, shapes: Sequence[tuple[int, ...]]) -> None:  # noqa: B027  most engines compile once for all shapes
         """Compile for arguments of these shapes now rather than at their first call, where the engine compiles by shape."""
 
+    def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
+        """`single` as a function in machine code, or None where the engine makes none.
+
+        result: the tuple class of its answer, None for one bare float; fallback takes every call that is not all floats.
+        """
+        return None
+
     @abstractmethod
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         """The outputs at these inputs."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class LlvmCompiled(Compiled):
         from .target import Machine, function_pointer, target
 
         self.function = function
+        self._plan = plan
         self._target = target()
         self.source = module(plan, self._target)
         self._machine: Machine = Machine(self.source, 2 if len(plan.body) <= OPTIMISED else 0)
@@ -65,6 +66,13 @@ class LlvmCompiled(Compiled):
         self._inputs, self._outputs = len(plan.inputs), len(plan.outputs)
         if all(s == () for s in (*self._cores, *self._shapes)):
             self.single = self._one
+
+    def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
+        from .fastcall import available, builtin
+
+        if self.single is None or not available() or len(self._plan.body) > OPTIMISED:
+            return None
+        return builtin(self._plan, self._target, result, fallback)
 
     def _one(self, *values: float) -> tuple[float, ...]:
         given = (ctypes.c_double * self._inputs)(*values)

@@ -65,7 +65,7 @@ def _available(prefix: str) -> frozenset[str]:
 
 
 class Machine:
-    """Compiled IR; lives as long as its functions are used."""
+    """Compiled IR; lives as long as its functions are used. optimisation: of code generation, 0 to 3."""
 
     def __init__(self, text: str, optimisation: int) -> None:
         with _lock:
@@ -74,9 +74,6 @@ class Machine:
             machine = llvm.Target.from_default_triple().create_target_machine(
                 cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=optimisation, codemodel="jitdefault"
             )
-            if optimisation:
-                options = llvm.create_pipeline_tuning_options(speed_level=optimisation)
-                llvm.create_pass_builder(machine, options).getModulePassManager().run(module, llvm.create_pass_builder(machine, options))
             self._engine = llvm.create_mcjit_compiler(module, machine)
             self._engine.finalize_object()
 

@@ -1,0 +1,131 @@
+"""Single calls in machine code: every call means what it means without the entry; nothing leaks."""
+
+import gc
+import math
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+from diffcompare.differentiate import derivative, gradient, hessian, value, value_and_gradient
+from diffcompare.differentiators.base import Derivative
+from diffcompare.dsl import function, symbols
+from diffcompare.dsl.elementary import exp, sin
+from diffcompare.dsl.named import Named
+
+pytest.importorskip("llvmlite", reason="engine llvm needs the extra llvm")
+fastcall = pytest.importorskip("diffcompare.engines.llvm.fastcall")
+pytestmark = pytest.mark.skipif(not fastcall.available(), reason="this Python does not lay out its objects as the entry reads them")
+
+x, y = symbols("x y")
+F = function([x, y], x**2 * y + sin(y) + 2, name="seed")
+D = gradient(F, engine="llvm")
+
+
+def test_the_object_s_call_is_the_builtin():
+    assert type(type(D).__call__).__name__ == "builtin_function_or_method"
+    assert isinstance(D, Derivative)
+    assert "gradient of seed" in repr(D)
+
+
+def test_every_kind_of_argument_means_the_same():
+    expected = gradient(F, engine="numpy")(3.0, 4.0)
+    for result in (D(3.0, 4.0), D(3, 4), D(x=3.0, y=4.0), D(3.0, y=4.0), D(np.float64(3), True * 4), D(np.array(3.0), 4.0)):
+        assert isinstance(result, Named) and result.names == ("x", "y")
+        assert result == pytest.approx(expected, rel=1e-15)
+        assert all(type(v) is float for v in result)
+    assert D(np.ones(3), 4.0).x.shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: D(), "missing the argument 'x'"),
+        (lambda: D(1.0), "missing the argument 'y'"),
+        (lambda: D(1.0, 2.0, 3.0), "takes 2 arguments"),
+        (lambda: D(1.0, z=2.0), "no argument 'z'"),
+        (lambda: D("1", 2.0), "x: expected real numbers"),
+        (lambda: D(1j, 2.0), "x: expected real numbers"),
+        (lambda: D(1.0, None), "y: expected real numbers"),
+        (lambda: D(1.0, 2.0, tangent=1.0), "takes no tangent"),
+    ],
+)
+def test_wrong_calls_raise_as_without_it(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_float_subclasses_are_numbers():
+    class Half(float):
+        pass
+
+    assert D(Half(0.5), 1.0) == pytest.approx(D(0.5, 1.0))
+
+
+def test_special_values_flow_through():
+    assert math.isnan(D(math.nan, 1.0).x) and D(math.inf, 1.0).x == math.inf
+    assert math.copysign(1.0, derivative(function([x], -x * x), engine="llvm")(0.0)) == -1.0
+
+
+def test_one_output_is_bare_and_other_structures_take_the_long_way():
+    assert type(value(F, engine="llvm")(3.0, 4.0)) is float
+    assert type(gradient(F, wrt="x", engine="llvm")(3.0, 4.0)) is float
+    assert hessian(F, engine="llvm")(3.0, 4.0).x.y == 6.0
+    assert value_and_gradient(F, engine="llvm")(3.0, 4.0)[1].x == 24.0
+
+
+def test_results_are_ordinary_objects():
+    r = D(3.0, 4.0)
+    assert gc.is_tracked(r) and pickle.loads(pickle.dumps(r)) == r
+    a, b = r
+    assert (a, b) == (r.x, r["y"])
+    assert pickle.loads(pickle.dumps(D))(3.0, 4.0) == r
+
+
+def test_threads():
+    wrong = []
+
+    def run(k):
+        wrong.extend(i for i in range(2000) if D(float(k), float(i)).x != 2.0 * k * i)
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def _resident_kib():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4
+
+
+@pytest.mark.skipif(not __import__("os").path.exists("/proc/self/statm"), reason="resident memory is read from /proc")
+def test_prepares_and_calls_leak_nothing():
+    def prepare(n):
+        for _ in range(n):
+            gradient(function([x, y], exp(x * y) + x), engine="llvm")(0.5, 0.25)
+            gc.collect()  # a class is always part of a cycle
+
+    prepare(50)
+    before = _resident_kib()
+    prepare(100)
+    assert _resident_kib() - before < 1000, "100 prepares"  # LLVM's pass pipeline alone would leave 55 KiB at each
+    for _ in range(300_000):
+        D(3.0, 4.0)
+    before = _resident_kib()
+    for _ in range(300_000):
+        D(3.0, 4.0)
+    assert _resident_kib() - before < 1000, "300,000 calls"
+
+
+def test_a_derivative_no_longer_used_is_freed():
+    gc.collect()
+    before = len(Derivative.__subclasses__())
+    d = gradient(function([x], sin(x)), engine="llvm")
+    assert len(Derivative.__subclasses__()) == before + 1
+    del d
+    gc.collect()
+    assert len(Derivative.__subclasses__()) == before
