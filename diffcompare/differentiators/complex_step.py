@@ -6,6 +6,7 @@ transforms/complexify.py, so it runs on every engine. The truncation error is hÂ
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -17,10 +18,14 @@ from ..engines.base import Array, Engine
 from ..errors import Unsupported
 from ..transforms.complexify import complexify
 from ..transforms.cost import Cost
+from . import single_point
 from .base import Operator, Request, Runner
 from .shifts import Primal, weighted_sum
+from .single_point import FIRST, Single
 
 SECOND = {Operator.HESSIAN, Operator.HVP}
+EPSILON, TINY = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
+AT_ZERO = math.sqrt(float(np.finfo(np.float64).smallest_subnormal)) / 4
 
 
 class ComplexRunner(Runner):
@@ -47,8 +52,17 @@ class ComplexRunner(Runner):
         self.function = request.function
         self.compile_s, self.source = self._primal.compile_s, self._primal.source
         self.derive_s = spent
-        self.single = self._primal.single if operator is Operator.VALUE else None
+        self.single = self._single(operator)
         self.calls = 1 if operator in (Operator.VALUE, Operator.DERIVATIVE, Operator.JVP) else self._primal.entries
+
+    def _single(self, operator: Operator) -> Single | None:
+        """The call on floats, where the engine has one."""
+        primal = self._primal
+        if operator is Operator.VALUE or primal.single is None:
+            return primal.single
+        if operator not in FIRST:
+            return None
+        return single_point.complex_steps(primal.single, primal.places, self.step_at, len(self._request.function.outputs))
 
     @property
     def cost(self) -> Cost:
@@ -82,6 +96,19 @@ class ComplexRunner(Runner):
             wanted = wanted if self._scale == "absolute" else np.where(size == 0, at_zero, wanted)
             h = np.ldexp(one, np.frexp(wanted)[1] - 1)
         return np.where(np.isfinite(x), h, x.dtype.type(np.nan)).astype(x.dtype, copy=False)
+
+    def step_at(self, x: float) -> float:
+        """step() of one float."""
+        if not math.isfinite(x):
+            return math.nan
+        if self._step is not None and self._scale is None:
+            return self._step
+        size, factor = abs(x), EPSILON**2 if self._step is None else self._step
+        if self._scale == "absolute":
+            return single_point.power_below(max(max(size, 1.0) * factor, TINY / EPSILON))
+        if size == 0:
+            return single_point.power_below(AT_ZERO)
+        return single_point.power_below(max((size if self._scale == "relative" else min(size, math.sqrt(size))) * factor, TINY / EPSILON))
 
     def _chunks(self, values: list[Array], joint: Shape) -> Iterator[tuple[slice, list[Array], list[Array]]]:
         """(slice of entries, blocks at the real point, for each output the derivatives (rows,) + joint batch + core)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,12 +12,15 @@ from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, Unsupported
 from ..transforms.cost import Cost
+from . import single_point
 from .base import Differentiator, Operator, Request, Runner
 from .complex_step import ComplexRunner
 from .shifts import Primal, differences, shifted, weighted_sum
+from .single_point import FIRST, Single
 from .stencils import KINDS, Stencil, stencil
 
 SCALES = ("absolute", "relative")
+TINY = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps ** 2)
 
 
 class FiniteDifference(Differentiator):
@@ -81,6 +85,15 @@ class FiniteDifference(Differentiator):
         larger: Array = np.maximum(size, one)
         return larger
 
+    def scale_at(self, x: float) -> float:
+        """scales() of one float."""
+        size = abs(x)
+        if self.scale is None and self.step is not None:
+            return 1.0 if size < math.inf else x
+        if self.scale == "relative":
+            return 1.0 if size < TINY else size
+        return max(size, 1.0)
+
     def expected_error(self, order: int = 1, precision: str = "float64") -> float:
         """max(h^p, ε/h^k): the error to expect, without the constants, in units that the function sets.
 
@@ -129,8 +142,22 @@ class DifferenceRunner(Runner):
         self._step = method.relative_step(self._order, precision)
         self.function = request.function
         self.compile_s, self.source = self._primal.compile_s, self._primal.source
-        self.single = self._primal.single if request.operator is Operator.VALUE else None
+        self.single = self._single()
         self.calls = self._count()
+
+    def _single(self) -> Single | None:
+        """The call on floats, where the engine has one and the stencil two nodes."""
+        primal, operator = self._primal, self._request.operator
+        if operator is Operator.VALUE or primal.single is None:
+            return primal.single
+        if operator not in FIRST or self._stencil is not self._first or len(self._first.nodes) != 2:
+            return None
+        return single_point.differences(
+            primal.single, primal.places, self._first.nodes, self._step_at, operator is Operator.VALUE_AND_GRADIENT
+        )
+
+    def _step_at(self, x: float) -> float:
+        return self._method.scale_at(x) * self._step
 
     def _count(self) -> int:
         """Evaluations of the primal in one call at one point; the value at x itself counts once."""
