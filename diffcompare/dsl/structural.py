@@ -258,8 +258,9 @@ class Scatter(Structural):
         result = np.zeros((n, *moved.shape[1:]), x.dtype if x.dtype != bool else float)
         if x.dtype == object:
             # an exact zero, not 0 + first term: expressions and balls stay as they are
+            first = _first_use(indices.value)
             for k, index in enumerate(indices.value):
-                untouched = np.equal(_first_use(indices.value)[k], k)
+                untouched = np.equal(first[k], k)
                 result[index] = moved[k] if untouched else result[index] + moved[k]
         elif _distinct(indices):
             result[indices.value] = moved
