@@ -289,6 +289,14 @@ def test_second_derivatives_at_joints() -> None:
     assert only(of_x(x**2.5, 0.0, order=2))[1] == "kink"
 
 
+def test_mixed_derivatives_where_the_function_is_flat_along_one_argument_at_the_point_alone() -> None:
+    # d/dx x**0 is 0 for every x, and yet d²/dx dy x**y = x**(y-1) (1 + y log x) is 1/x at y = 0
+    mixed = certify("x**y", "hessian", {"x": 2.0, "y": 0.0})
+    assert [float(v) for v in mixed.values] == [0.0, 0.5, 0.5, 0.48045301391820144]
+    # the limit of x**(y-1) (1 + y log x) at (0, 1) is -inf
+    assert certify("x**y", "hessian", {"x": 0.0, "y": 1.0}).status[1] != "ok"
+
+
 def test_status_is_of_each_entry() -> None:
     f = function([w], abs(w))
     certified = certify(f, "jacobian", {"w": [-1.0, 0.0, 2.0]})

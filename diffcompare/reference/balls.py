@@ -267,7 +267,7 @@ class Vocabulary:
         if x0 > 0:
             return x**y
         if isinstance(x, arb) and x.is_zero() and y0 > 0:
-            return x  # 0 for every exponent near y
+            return arb_series([x])  # 0 for every exponent near y; a series, since beside x = 0 it depends on y
         # defined at the point alone, or at one side of it
         return kinked(x0**y0) if x0.is_zero() or y0.is_integer() else NAN
 
@@ -276,7 +276,7 @@ class Vocabulary:
         if isinstance(x, arb):
             return x**n
         if n.is_zero():
-            return ONE
+            return arb_series([1])  # a series, since beside n = 0 it depends on x: an arb would say that d²/dx dn is 0
         if x[0] > 0 or (n.is_integer() and (n > 0 or x[0] < 0)):
             return x**n
         return kinked(x[0] ** n)
