@@ -164,6 +164,8 @@ def report(
         list[str] | None, typer.Argument(help="Problems or patterns such as '*_regression'; all by default.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("reports/latest"),
+    method: Annotated[list[str] | None, typer.Option(help="A method or a pattern such as 'ad.*'; may be repeated.")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="An engine or a pattern; may be repeated.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Every operator on every problem.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what has been measured.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds for each method on each engine.")] = 10.0,
@@ -172,7 +174,7 @@ def report(
     from .measure.plan import chosen, jobs
     from .measure.run import Limits
 
-    planned = jobs(chosen(names or []), full)
+    planned = jobs(chosen(names or []), full, method, engine)
     limits = Limits(timeout_s=timeout)
     if fresh and (out / "data").is_dir():
         shutil.rmtree(out / "data")

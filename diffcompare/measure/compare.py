@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import fnmatch
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -11,15 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..differentiate import engines as all_engines
-from ..differentiate import find_engine, find_method
-from ..differentiate import methods as all_methods
 from ..differentiators.base import Differentiator, Operator, Request, check_request
 from ..dsl.function import Function, as_function
 from ..engines.base import Engine
 from ..errors import DiffCompareError
 from ..problem import Point, Problem
 from .cell import Question, checked_directions, directions
+from .choice import chosen_engines, chosen_methods
 from .comparison import Comparison
 from .points import checked, in_precision, text
 from .run import Job, Limits, Session
@@ -153,38 +150,10 @@ def _arranged(given: Any, parts: Sequence[Any]) -> tuple[Any, ...]:
             raise DiffCompareError(f"the tangent has no value for {missing[0]}")
         listed = [given[p] for p in parts]
     else:
-        listed = [given] if len(parts) == 1 and not isinstance(given, tuple) else list(given)
+        sequence = isinstance(given, tuple) or (isinstance(given, list) and len(parts) > 1)
+        listed = list(given) if sequence else [given]
     arrays = [np.asarray(v, dtype=np.float64) for v in listed]
     return tuple(a if a.ndim else float(a) for a in arrays)
-
-
-def chosen_methods(wanted: Any) -> tuple[Differentiator, ...]:
-    """The methods of these names, patterns or objects, all for None; raises DiffCompareError for a name that is none."""
-    return tuple(dict.fromkeys(m for w in _listed(wanted, Differentiator) for m in _matching(w, all_methods(), find_method)))
-
-
-def chosen_engines(wanted: Any, function: Function) -> tuple[Engine, ...]:
-    """The engines of these names, patterns or objects, all for None; `auto` is the one chosen for the function."""
-    found = (e for w in _listed(wanted, Engine) for e in _matching(w, all_engines(), lambda name: find_engine(name, function)))
-    return tuple(dict.fromkeys(found))
-
-
-def _listed(wanted: Any, kind: type) -> list[Any]:
-    if wanted is None:
-        return ["*"]
-    listed = [wanted] if isinstance(wanted, str | kind) else list(wanted)
-    if not listed:
-        raise DiffCompareError("no method or engine is chosen: name one, or leave the choice out for all")
-    return listed
-
-
-def _matching(wanted: Any, known: Mapping[str, Any], find: Any) -> list[Any]:
-    if isinstance(wanted, str) and any(c in wanted for c in "*?["):
-        found = [v for n, v in known.items() if fnmatch.fnmatchcase(n, wanted)]
-        if not found:
-            raise DiffCompareError(f"nothing matches {wanted!r}; there are: {', '.join(known)}")
-        return found
-    return [find(wanted)]
 
 
 def _source(function: Function) -> str:

@@ -84,7 +84,7 @@ class Comparison:
         table = Table(box=SIMPLE_HEAD, title=Text(self.title), title_justify="left", pad_edge=False)
         rows = [[CELLS[n][1](r) for n in names] for r in self.records]
         for name, cells in zip(names, zip(*rows, strict=True), strict=True):
-            least = None if name in ("method", "value") else max(map(len, (name, *cells)))  # these two give way
+            least = None if name == "value" else max(map(len, (name, *cells)))  # the value gives way
             side: Literal["left", "right"] = "left" if name in LEFT else "right"
             table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", min_width=least)
         for row in rows:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from ..differentiate import engines, methods
-from ..differentiators.base import NEEDS_SCALAR_OUTPUT, Operator
+from ..differentiators.base import NEEDS_SCALAR_OUTPUT, Differentiator, Operator
+from ..engines.base import Engine
 from ..errors import DiffCompareError
 from ..problem import Problem, find, library
 from .cell import Question, directions
+from .choice import chosen_engines, chosen_methods
 from .points import checked
 from .run import Job
 
@@ -25,16 +27,17 @@ def chosen(patterns: Sequence[str]) -> list[Problem]:
     return list({p.name: p for p in found}.values())
 
 
-def jobs(problems: Sequence[Problem], full: bool = False) -> list[Job]:
-    """All methods on all engines: the gradient (the Jacobian of an array) of every problem at all its points, and every
+def jobs(problems: Sequence[Problem], full: bool = False, methods: Any = None, engines: Any = None) -> list[Job]:
+    """The methods on the engines, by name or pattern, all by default: the gradient (the Jacobian of an array) of every problem at all its points, and every
     operator of the problems EVERY_OPERATOR, or of all with full.
     """
     if not problems:
         raise DiffCompareError(f"no problem is chosen; there are {', '.join(library())}")
-    planned = [_job(p, first_operator(p)) for p in problems]
+    who = (chosen_methods(methods), chosen_engines(engines))
+    planned = [_job(p, first_operator(p), *who) for p in problems]
     for p in problems:
         if full or p.name.partition("(")[0] in EVERY_OPERATOR:
-            planned += [_job(p, o) for o in Operator if o != first_operator(p) and fits(p, o)]
+            planned += [_job(p, o, *who) for o in Operator if o != first_operator(p) and fits(p, o)]
     return planned
 
 
@@ -55,15 +58,15 @@ def _scalars(problem: Problem) -> list[str]:
     return [n for n in problem.wrt if problem.function.input(n).shape == ()]
 
 
-def _job(problem: Problem, operator: Operator) -> Job:
+def _job(problem: Problem, operator: Operator, methods: tuple[Differentiator, ...], engines: tuple[Engine, ...]) -> Job:
     f = problem.function
     wrt = tuple(_scalars(problem)[:1]) if operator is Operator.DERIVATIVE else problem.wrt
     points = tuple(checked(f, p) for p in problem.points)
     return Job(
         problem=problem.name,
         question=Question(f, str(operator), wrt, points, directions=directions(f, operator, wrt)),
-        methods=tuple(methods().values()),
-        engines=tuple(engines().values()),
+        methods=methods,
+        engines=engines,
         labels=tuple(p.label for p in problem.points),
         at=("",) * len(points),  # the labels say it
     )

@@ -47,18 +47,19 @@ def collector_parked() -> Iterator[None]:
 def steady(call: Callable[[], object], budget_s: float, samples: int = SAMPLES) -> Timing:
     """Time a call that has been made before, for about budget_s seconds, at least one call a sample.
 
-    The batch is doubled until it fills its share of the budget; where one call takes longer than that, fewer samples
+    The batch grows until it fills its share of the budget; where one call takes longer than that, fewer samples
     are taken, at least one. The cost of the loop, some 20 ns a call, is part of the result.
     """
     share = max(budget_s / (samples + 1), SHORTEST_BATCH_S)
     with collector_parked():
         calls, seconds = 1, _batch(call, 1)
-        while seconds < share and calls < 10**9:
-            calls = min(2 * calls, 10**9) if seconds <= 0 else max(calls + 1, min(2 * calls, round(1.2 * calls * share / seconds)))
+        while seconds < 0.8 * share and calls < 10**9:
+            fitting = round(calls * share / seconds) if seconds > 0 else 10 * calls
+            calls = max(calls + 1, min(10 * calls, fitting))
             seconds = _batch(call, calls)
         taken = [seconds / calls]
         spent = seconds
-        while len(taken) < samples and spent + seconds <= budget_s + share:
+        while len(taken) < samples and spent + seconds <= 1.2 * budget_s:
             last = _batch(call, calls)
             taken.append(last / calls)
             spent += last

@@ -142,7 +142,8 @@ def standing(cells: pd.DataFrame) -> pd.DataFrame:
             }
         )
     rows.sort(key=lambda r: (int(r["ok"]) < int(r["answered"]), int(r["not taken"]) > 0, r[f"{CALLS} calls / best"]))
-    return pd.DataFrame(rows).set_index("method · engine")
+    columns = ["method · engine", "answered", "ok", "not taken", "worst error", "call / best", f"{CALLS} calls / best"]
+    return pd.DataFrame(rows, columns=columns).set_index("method · engine")
 
 
 def _relative(times: pd.DataFrame) -> pd.Series[float]:
@@ -220,7 +221,7 @@ def _number(value: Any, unit: str) -> str:
 def markdown(table: pd.DataFrame, index: bool = True) -> str:
     """A table in GitHub's Markdown; the index is the first column."""
     body = table.reset_index() if index else table
-    names = [str(c) for c in body.columns]
+    names = [_cell(c) for c in body.columns]
     lines = [names, ["---"] * len(names), *([_cell(v) for v in row] for row in body.itertuples(index=False))]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -14,12 +14,14 @@ from diffcompare.errors import DiffCompareError
 from diffcompare.measure.environment import Environment, code_hash, environment
 from diffcompare.measure.record import Measurement, Store, by_status, dumps, read
 
-ROW = Measurement(problem="p", operator="gradient", method="ad.reverse", family="ad", engine="numpy", status="ok", value=(0.1, -0.0), error_ulp=1.0)
+ROW = Measurement(
+    problem="p", operator="gradient", method="ad.reverse", family="ad", engine="numpy", status="ok", value=(0.1, -0.0), error_ulp=1.0
+)
 HERE = Environment("cpu", 2, "system", "python", "numpy=2", "", "abc", "", "2026-01-01T00:00:00+00:00")
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
-    odd = replace(ROW, value=(math.inf, -math.inf, 5e-324, 1e308), error_ulp=math.inf, point="a \"b\"\n☃", call_samples_s=(1e-9,))
+    odd = replace(ROW, value=(math.inf, -math.inf, 5e-324, 1e308), error_ulp=math.inf, point='a "b"\n☃', call_samples_s=(1e-9,))
     with Store(tmp_path / "r.jsonl") as store:
         for record in (HERE, ROW, odd):
             store.add(record)
