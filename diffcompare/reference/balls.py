@@ -328,7 +328,8 @@ class Vocabulary:
         if not (x0 > 0 or y0 != 0 or (isinstance(y, arb) and y.is_zero() and x0 < 0)):
             return kinked(angle)
         s, c = series(y), series(x)
-        return ((c * s.derivative() - s * c.derivative()) / (c * c + s * s)).integral() + angle
+        slope = self.div(c * s.derivative() - s * c.derivative(), c * c + s * s)
+        return slope.integral() + angle if isinstance(slope, arb_series) else kinked(angle)
 
     # --- hyperbolic ---
 
@@ -349,7 +350,7 @@ class Vocabulary:
     def sech(self, x: Ball) -> Ball:
         """2 e / (1 + e²) with e = exp(-|x|); the formula is even, so a wrong guess of the sign costs nothing but size."""
         e = x.exp() if centre(x) < 0 else (-x).exp()
-        return 2 * e / (1 + e * e)
+        return self.div(2 * e, 1 + e * e)
 
     def csch(self, x: Ball) -> Ball:
         return self.div(ONE, self.sinh(x))
@@ -390,7 +391,7 @@ class Vocabulary:
         if isinstance(x, arb):
             return x.digamma()
         c = x[0]
-        if not c > 0.5:
+        if c.mid() < 0.5:  # by the middle: of a ball around 0.5, or without end, both x and 1 - x are not certainly above it
             return self.digamma(1 - x) - arb.pi() * x.cot_pi()
         # psi(c + t) = psi(c) + sum over k >= 1 of (-1)^(k+1) zeta(k + 1, c) t^k
         taylor = [c.digamma()] + [(-1) ** (k + 1) * arb(k + 1).zeta(c) for k in range(1, ctx.cap)]

@@ -186,6 +186,16 @@ def test_a_quotient_has_a_limit_only_where_the_order_of_the_zero_below_is_known(
     assert limits.div(t, t_squared).is_nan()
 
 
+@pytest.mark.parametrize("name", ["tanh", "sech", "digamma", "asinh", "acosh", "atanh", "lgamma", "cbrt", "log1p", "acot", "coth"])
+def test_a_ball_without_end_or_value_gives_no_certain_derivative(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(flint.ctx, "cap", 3)
+    for at in (arb("nan"), arb("inf"), arb(0, 1e300)):
+        for series in (arb_series([at, 1]), arb_series([at, arb("nan")])):
+            assert not is_certain(_coefficients(getattr(b, name)(series))[1], 20)
+            for other in (arb(1), arb_series([at, 1]), arb_series([1, 1])):
+                assert not is_certain(_coefficients(b.atan2(series, other))[1], 20)
+
+
 def test_rounding_functions() -> None:
     for at, down, up, even in ((2.5, 2, 3, 2), (3.5, 3, 4, 4), (-2.5, -3, -2, -2), (2.25, 2, 3, 2), (-0.75, -1, 0, -1), (4.0, 4, 4, 4)):
         assert (b.floor(arb(at)), b.ceil(arb(at)), b.round(arb(at))) == (down, up, even)
