@@ -16,6 +16,7 @@ from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.reference import Reference
 from diffcompare.reference.balls import Vocabulary
 from diffcompare.reference.certify import is_certain
+from diffcompare.reference.plans import taylor
 
 MPMATH: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
@@ -187,13 +188,13 @@ def test_a_quotient_has_a_limit_only_where_the_order_of_the_zero_below_is_known(
 
 
 @pytest.mark.parametrize("name", ["tanh", "sech", "digamma", "asinh", "acosh", "atanh", "lgamma", "cbrt", "log1p", "acot", "coth"])
-def test_a_ball_without_end_or_value_gives_no_certain_derivative(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_ball_without_bounds_or_value_gives_no_certain_derivative(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(flint.ctx, "cap", 3)
-    for at in (arb("nan"), arb("inf"), arb(0, 1e300)):
+    for at in (arb("nan"), arb(0, 1e300)):
         for series in (arb_series([at, 1]), arb_series([at, arb("nan")])):
-            assert not is_certain(_coefficients(getattr(b, name)(series))[1], 20)
+            assert not is_certain(taylor(getattr(b, name)(series), 1), 20)
             for other in (arb(1), arb_series([at, 1]), arb_series([1, 1])):
-                assert not is_certain(_coefficients(b.atan2(series, other))[1], 20)
+                assert not is_certain(taylor(b.atan2(series, other), 1), 20)
 
 
 def test_rounding_functions() -> None:
