@@ -279,7 +279,7 @@ abs_: Elementwise = register(
         complex=forms.abs_,
         kinks=lambda x: eq(x, 0.0),
         convention="0 at 0, the mean of -1 and 1",
-        simplify=lambda x: x if x.primitive in (abs_, sqrt) else fold(np.absolute, x),
+        simplify=lambda x: x if x.primitive is abs_ else fold(np.absolute, x),  # not for sqrt, which is -0.0 at -0.0
     )
 )
 
