@@ -188,6 +188,26 @@ def _floor(x: float) -> float:
     return float(math.floor(x)) if x else x
 
 
+def _ceil(x: float) -> float:
+    return math.copysign(math.ceil(x), x) if x else x
+
+
+def _rint(x: float) -> float:
+    return math.copysign(round(x), x) if x else x
+
+
+def _cbrt(x: float) -> float:
+    """math.cbrt is off by up to 3 ulp; a Newton step makes it 1."""
+    y = math.cbrt(x)
+    return y - (y - x / (y * y)) / 3.0 if y and math.isfinite(y) else y
+
+
+def _digamma(x: float) -> float:
+    from scipy import special
+
+    return float(special.digamma(x))
+
+
 def _maximum(a: float, b: float) -> float:
     return a if a >= b or a != a else b
 
@@ -207,6 +227,10 @@ _VOCABULARY: dict[str, Any] = {
     "abs": abs,
     "sign": _sign,
     "floor": _floor,
+    "ceil": _ceil,
+    "rint": _rint,
+    "cbrt": _cbrt,
+    "digamma": _digamma,
     "maximum": _maximum,
     "minimum": _minimum,
     "chain_mul": _chain_mul,

@@ -74,7 +74,7 @@ class Emitter:
         if name in LOGIC:
             return self.line(f"{LOGIC[name]} {self.bool} {args[0]}, {args[1]}")
         if name in INTRINSICS:
-            return self._call(f"{INTRINSICS[name]}.{self.suffix}", args)
+            return self.call(f"{INTRINSICS[name]}.{self.suffix}", args)
         if name in _SHAPED:
             return _SHAPED[name](self, args)
         return self._function(name, args)
@@ -82,7 +82,8 @@ class Emitter:
     def select(self, condition: str, a: str, b: str) -> str:
         return self.line(f"select {self.bool} {condition}, {self.type} {a}, {self.type} {b}")
 
-    def _call(self, symbol: str, args: Sequence[str]) -> str:
+    def call(self, symbol: str, args: Sequence[str]) -> str:
+        """The result of a function of this register type."""
         self.declarations.add(f"declare {self.type} @{symbol}({', '.join([self.type] * len(args))})")
         return self.line(f"call {self.type} @{symbol}({', '.join(f'{self.type} {a}' for a in args)})")
 
@@ -91,9 +92,9 @@ class Emitter:
         if name not in SCALAR_LIBM:
             raise Unsupported(f"{name} has no LLVM form; use engine numpy")
         if self.lanes == 1:
-            return self._call(SCALAR_LIBM[name], args)
+            return self.call(SCALAR_LIBM[name], args)
         if name in self.target.functions:
-            return self._call(self.target.vector_symbol(name, len(args)), args)
+            return self.call(self.target.vector_symbol(name, len(args)), args)
         return self._lanewise(SCALAR_LIBM[name], args)
 
     def _lanewise(self, symbol: str, args: Sequence[str]) -> str:
@@ -137,6 +138,38 @@ def _chain_mul(e: Emitter, args: Sequence[str]) -> str:
     return e.select(e.line(f"and {e.bool} {undefined}, {known}"), e.constant(0.0), product)
 
 
+def _mod(e: Emitter, args: Sequence[str]) -> str:
+    """The remainder with the sign of the divisor, as Python and NumPy define it; a zero has the divisor's sign too."""
+    x, y = args
+    remainder = e.line(f"frem {e.type} {x}, {y}")
+    below = e.line(f"fcmp olt {e.type} {remainder}, {e.constant(0.0)}")
+    negative = e.line(f"fcmp olt {e.type} {y}, {e.constant(0.0)}")
+    exact = e.line(f"fcmp oeq {e.type} {remainder}, {e.constant(0.0)}")
+    moved = e.line(f"fadd {e.type} {remainder}, {y}")
+    signed = e.select(e.line(f"xor {e.bool} {below}, {negative}"), moved, remainder)
+    return e.select(exact, e.call(f"llvm.copysign.{e.suffix}", [e.constant(0.0), y]), signed)
+
+
+def _floor_divide(e: Emitter, args: Sequence[str]) -> str:
+    """floor(x / y) of the exact quotient, by way of the remainder: x / y alone may round up to the next integer."""
+    x, y = args
+    remainder = e.line(f"frem {e.type} {x}, {y}")
+    whole = e.line(f"fdiv {e.type} {e.line(f'fsub {e.type} {x}, {remainder}')}, {y}")
+    below = e.line(f"fcmp olt {e.type} {remainder}, {e.constant(0.0)}")
+    negative = e.line(f"fcmp olt {e.type} {y}, {e.constant(0.0)}")
+    inexact = e.line(f"fcmp une {e.type} {remainder}, {e.constant(0.0)}")
+    other_side = e.line(f"and {e.bool} {inexact}, {e.line(f'xor {e.bool} {below}, {negative}')}")
+    whole = e.select(other_side, e.line(f"fsub {e.type} {whole}, {e.constant(1.0)}"), whole)
+    floor = e.call(f"llvm.floor.{e.suffix}", [whole])
+    low = e.line(f"fcmp ogt {e.type} {e.line(f'fsub {e.type} {whole}, {floor}')}, {e.constant(0.5)}")
+    nearest = e.select(low, e.line(f"fadd {e.type} {floor}, {e.constant(1.0)}"), floor)
+    quotient = e.line(f"fdiv {e.type} {x}, {y}")
+    zero = e.line(f"fcmp oeq {e.type} {whole}, {e.constant(0.0)}")
+    by_zero = e.line(f"fcmp oeq {e.type} {y}, {e.constant(0.0)}")
+    signed = e.select(zero, e.call(f"llvm.copysign.{e.suffix}", [e.constant(0.0), quotient]), nearest)
+    return e.select(by_zero, quotient, signed)
+
+
 _SHAPED: dict[str, Callable[[Emitter, Sequence[str]], str]] = {
     "neg": _negative,
     "logical_not": _not,
@@ -144,6 +177,8 @@ _SHAPED: dict[str, Callable[[Emitter, Sequence[str]], str]] = {
     "real": _real,
     "sign": _sign,
     "chain_mul": _chain_mul,
+    "mod": _mod,
+    "floor_divide": _floor_divide,
 }
 
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +32,23 @@ OPTIMISED = 2_000
 """Up to this many operations LLVM optimises fully; beyond, its time grows faster than the code."""
 
 
+POINTS_A_THREAD = 50_000
+"""Points that make a thread worth waking: handing work to one costs about as much as a kernel over a few thousand."""
+
+
 class LlvmEngine(Engine):
-    """Vector kernels by LLVM for functions of up to LIMIT scalar operations, else TooLarge."""
+    """Vector kernels by LLVM for functions of up to LIMIT scalar operations, else TooLarge.
+
+    threads: at most so many work on one large batch; all this process may use, by default.
+    """
 
     name = "llvm"
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or available_threads()
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.threads,)
 
     def compile(self, function: Function, precision: str = "float64") -> LlvmCompiled:
         if precision != "float64":
@@ -43,18 +60,24 @@ class LlvmEngine(Engine):
         plan = schedule(scalarize(function.with_outputs(lower(function.outputs)), LIMIT))
         if len(plan.body) > LIMIT:
             raise TooLarge(f"engine llvm takes up to {LIMIT} scalar operations, {function.name} has {len(plan.body)}; use numpy or python")
-        return LlvmCompiled(function, plan)
+        return LlvmCompiled(function, plan, self.threads)
+
+
+def available_threads() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class LlvmCompiled(Compiled):
     """A function as machine code."""
 
-    def __init__(self, function: Function, plan: Schedule) -> None:
+    def __init__(self, function: Function, plan: Schedule, threads: int) -> None:
         from .emit import module
         from .target import Machine, function_pointer, target
 
         self.function = function
         self._plan = plan
+        self._threads = threads
         self._target = target()
         self.source = module(plan, self._target)
         self._machine: Machine = Machine(self.source, 2 if len(plan.body) <= OPTIMISED else 0)
@@ -83,14 +106,29 @@ class LlvmCompiled(Compiled):
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         joint = np.broadcast_shapes(*(v.shape[: v.ndim - len(s)] for v, s in zip(values, self._cores, strict=True)))
         count, lanes = math.prod(joint), self._target.lanes
-        padded = -(-count // lanes) * lanes
-        columns, steps = self._columns(values, joint, padded)
-        results = np.empty((self._outputs, padded))
-        pointers = (ctypes.c_void_p * max(self._inputs, 1))(*(c.ctypes.data for c in columns))
+        blocks = -(-count // lanes)
+        columns, steps = self._columns(values, joint, blocks * lanes)
+        results = [np.empty(blocks * lanes) for _ in range(self._outputs)]
+        self._run(blocks, columns, steps, results)
+        return self._assembled([r[:count] for r in results], joint)
+
+    def _run(self, blocks: int, columns: list[Array], steps: list[int], results: list[Array]) -> None:
+        """The kernel over all blocks, in as many pieces as there are threads worth waking."""
+        pieces = max(1, min(self._threads, blocks * self._target.lanes // POINTS_A_THREAD))
+        edges = [blocks * k // pieces for k in range(pieces + 1)]
+        if pieces == 1:
+            self._piece(0, blocks, columns, steps, results)
+        else:
+            work = [pool(self._threads).submit(self._piece, a, b, columns, steps, results) for a, b in pairwise(edges)]
+            for piece in work:
+                piece.result()
+
+    def _piece(self, first: int, last: int, columns: list[Array], steps: list[int], results: list[Array]) -> None:
+        offset = 8 * first * self._target.lanes
+        pointers = (ctypes.c_void_p * max(self._inputs, 1))(*(c.ctypes.data + offset * s for c, s in zip(columns, steps, strict=True)))
         moving = (ctypes.c_int64 * max(self._inputs, 1))(*steps)
-        outputs = (ctypes.c_void_p * max(self._outputs, 1))(*(r.ctypes.data for r in results))
-        self._batch(padded // lanes, pointers, moving, outputs)
-        return self._assembled(results[:, :count], joint)
+        outputs = (ctypes.c_void_p * max(self._outputs, 1))(*(r.ctypes.data + offset for r in results))
+        self._batch(last - first, pointers, moving, outputs)
 
     def _columns(self, values: Sequence[Array], joint: tuple[int, ...], padded: int) -> tuple[list[Array], list[int]]:
         """For each scalar input its values over the batch, padded to whole vectors; one vector where it does not vary."""
@@ -115,14 +153,25 @@ class LlvmCompiled(Compiled):
             steps.extend([1] * size)
         return columns, steps
 
-    def _assembled(self, results: Array, joint: tuple[int, ...]) -> list[Array]:
+    def _assembled(self, results: list[Array], joint: tuple[int, ...]) -> list[Array]:
+        """One array for each output; each scalar output is its own column already."""
         outputs, start = [], 0
         for shape in self._shapes:
             size = math.prod(shape)
-            part: Any = results[start : start + size]
-            outputs.append(np.ascontiguousarray(part.T.reshape(joint + shape)) if shape else np.array(part[0]).reshape(joint))
+            part = results[start : start + size]
+            outputs.append(np.stack(part, axis=-1).reshape(joint + shape) if shape and size else _column(part, joint + shape))
             start += size
         return outputs
+
+
+def _column(part: list[Array], shape: tuple[int, ...]) -> Array:
+    return part[0].reshape(shape) if part else np.empty(shape)
+
+
+@cache
+def pool(threads: int) -> ThreadPoolExecutor:
+    """The threads that large batches are shared among, started at first use."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="diffcompare-llvm")
 
 
 llvm_engine = LlvmEngine()
