@@ -82,12 +82,14 @@ class Comparison:
         width = options.max_width
         names = [n for n, (least, _) in CELLS.items() if width >= least and (n != "point" or self._points > 1)]
         table = Table(box=SIMPLE_HEAD, title=Text(self.title), title_justify="left", pad_edge=False)
-        rows = [[CELLS[n][1](r) for n in names] for r in self.records]
-        for name, cells in zip(names, zip(*rows, strict=True), strict=True):
-            least = None if name == "value" else max(map(len, (name, *cells)))  # the value gives way
+        columns = {n: [n, *(CELLS[n][1](r) for r in self.records)] for n in names}
+        others = sum(max(map(len, cells)) + 3 for n, cells in columns.items() if n != "value")
+        room = max(options.max_width - others, 12)  # for the value, which gives way to everything else
+        columns["value"] = [_clip(c, room) for c in columns["value"]]
+        for name in names:
             side: Literal["left", "right"] = "left" if name in LEFT else "right"
-            table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", min_width=least)
-        for row in rows:
+            table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis")
+        for row in list(zip(*columns.values(), strict=True))[1:]:
             table.add_row(*(Text(c, style=STYLES.get(c, "") if n == "status" else "") for n, c in zip(names, row, strict=True)))
         yield table
         yield from (Text(line) for line in self.notes)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import DiffCompareError
 
-PACKAGES = ("diffcompare", "numpy", "scipy", "sympy", "python-flint", "jax", "jaxlib", "pandas")
+PACKAGES = ("diffcompare", "numpy", "scipy", "sympy", "python-flint", "jax", "jaxlib", "llvmlite", "pandas")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
 
 

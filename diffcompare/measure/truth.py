@@ -112,7 +112,8 @@ def _noise(reference: Reference, question: Question, point: Point, directions: S
     """The largest over x and points one step away, along each direction and all at once; places without a value are left out.
 
     The step is 0.618... ε^(1/4) lengths, near the longest of the usual ones; no short fraction, since with those every
-    operation may happen to be exact.
+    operation may happen to be exact. To this comes what inputs wrong by ε would cause: softmax and its like subtract the
+    largest entry first, which balls need not do and which rounds.
     """
     info = np.finfo(question.precision)
     h = (math.sqrt(5) - 1) / 2 * float(info.eps) ** 0.25
@@ -122,7 +123,10 @@ def _noise(reference: Reference, question: Question, point: Point, directions: S
         parts = zip(question.wrt, _split(question, np.asarray(moved)), strict=True)
         places.append({**point, **{n: np.asarray(point[n]) + part for n, part in parts}})
     found = np.array([_flat(reference.noise(p, info.nmant + 1), np.float64) for p in places])
-    return np.where(np.isnan(found[0]), np.nan, np.max(np.nan_to_num(found, nan=0.0), axis=0))
+    value = reference.certify("value", point, question.wrt, condition=True)
+    assert value.sensitivity is not None
+    backward = float(info.eps) * _flat(value.sensitivity, np.float64)
+    return np.where(np.isnan(found[0]), np.nan, np.max(np.nan_to_num(found, nan=0.0), axis=0) + np.nan_to_num(backward, nan=0.0))
 
 
 def _split(question: Question, flat: Array) -> tuple[Array, ...]:
