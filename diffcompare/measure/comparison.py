@@ -84,7 +84,7 @@ class Comparison:
         table = Table(box=SIMPLE_HEAD, title=Text(self.title), title_justify="left", pad_edge=False)
         columns = {n: [n, *(CELLS[n][1](r) for r in self.records)] for n in names}
         others = sum(max(map(len, cells)) + 3 for n, cells in columns.items() if n != "value")
-        room = max(options.max_width - others, 12)  # for the value, which gives way to everything else
+        room = max(options.max_width - others - 3, 5)  # for the value, which gives way to everything else
         columns["value"] = [_clip(c, room) for c in columns["value"]]
         for name in names:
             side: Literal["left", "right"] = "left" if name in LEFT else "right"
