@@ -7,11 +7,13 @@ real domain: outside it, judged by a, the result is NaN; what is not analytic (a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from .core import FUNCTIONS, Expr
 
 Pair = tuple[Expr, Expr | None]
+LOG_2 = math.log(2.0)
 
 
 def _late(name: str) -> Callable[..., Expr]:
@@ -23,6 +25,7 @@ _abs, _atan2, _eq, _exp, _floor, _hypot, _inside, _le, _log, _log1p, _lt, _maxim
     _late, "abs atan2 eq exp floor hypot inside le log log1p lt maximum minimum pow sign sin cos sqrt where".split()
 )
 _sinh, _cosh, _tanh, _expm1, _chain_mul = map(_late, "sinh cosh tanh expm1 chain_mul".split())
+_exp2, _cbrt, _sinpi, _cospi, _mod, _floor_divide = map(_late, "exp2 cbrt sinpi cospi mod floor_divide".split())
 
 
 def _side(z: Pair) -> Expr:
@@ -135,8 +138,13 @@ def sqrt(z: Pair) -> Pair:
 
 
 def root(a: Expr, b: Expr) -> tuple[Expr, Expr]:
-    """√(a + ib) for a >= 0: no cancellation, and no overflow where a + |z| overflows."""
-    u = _sqrt(_inside(_le(0.0, a), 0.5 * a + 0.5 * _hypot(a, b)))
+    """√(a + ib) for a >= 0, NaN for others."""
+    return principal(_inside(_le(0.0, a), a), b)
+
+
+def principal(a: Expr, b: Expr) -> tuple[Expr, Expr]:
+    """The root with a real part >= 0: no overflow where a + |z| overflows, and no cancellation but for a < 0, |b| < -a."""
+    u = _sqrt(0.5 * a + 0.5 * _hypot(a, b))
     return u, _unless_zero(b, b / (2.0 * u))
 
 
@@ -181,7 +189,30 @@ def _square(a: Expr, b: Expr | None) -> Pair:
     return (a * a, None) if b is None else (a * a - b * b, 2.0 * (a * b))
 
 
+def cbrt(z: Pair) -> Pair:
+    """The real root continued: that of -z, negated, for a < 0."""
+    a, b = z[0], _side(z)
+    flip = _where(_lt(a, 0.0), -1.0, 1.0)
+    size, turn = _cbrt(_hypot(a, b)), _atan2(flip * b, flip * a) / 3.0
+    return flip * (size * _cos(turn)), flip * (size * _sin(turn))
+
+
+def mod(z: Pair, w: Pair) -> Pair:
+    # z - n w with n of the real parts
+    n = _floor_divide(z[0], w[0])
+    return _mod(z[0], w[0]), _minus(z[1], _times(n, w[1]))
+
+
 # --- exponentials and logarithms ---
+
+
+def scaled(z: Pair, factor: float) -> Pair:
+    return factor * z[0], factor * _side(z)
+
+
+def exp2(z: Pair) -> Pair:
+    turn = LOG_2 * _side(z)
+    return _exp2(z[0]) * _cos(turn), _exp2(z[0]) * _sin(turn)
 
 
 def exp(z: Pair) -> Pair:
@@ -232,6 +263,16 @@ def softplus(z: Pair) -> Pair:
 def sin(z: Pair) -> Pair:
     b = _side(z)
     return _sin(z[0]) * _cosh(b), _cos(z[0]) * _sinh(b)
+
+
+def sinpi(z: Pair) -> Pair:
+    turn = math.pi * _side(z)
+    return _sinpi(z[0]) * _cosh(turn), _cospi(z[0]) * _sinh(turn)
+
+
+def cospi(z: Pair) -> Pair:
+    turn = math.pi * _side(z)
+    return _cospi(z[0]) * _cosh(turn), -(_sinpi(z[0]) * _sinh(turn))
 
 
 def cos(z: Pair) -> Pair:
@@ -302,3 +343,26 @@ def atan2(z: Pair, w: Pair) -> Pair:
     quotient = div((0.0 * r, beta), (r, rho))
     re, im = atan(quotient)
     return _atan2(a, c) + re, im
+
+
+def asinh(z: Pair) -> Pair:
+    # -i asin(iz) with iz = -b + ia; a large step beside a large a makes |b| > 1, where 1 ± b changes its sign
+    a, b = z[0], _side(z)
+    below, above = principal(1.0 + b, -a), principal(1.0 - b, a)
+    return _asinh(below[0] * above[1] - below[1] * above[0]), _atan2(b, below[0] * above[0] - below[1] * above[1])
+
+
+def acosh(z: Pair) -> Pair:
+    # Kahan: asinh of the real part of conj(√(z - 1)) √(z + 1), twice the angle of (Re √(z + 1), Im √(z - 1))
+    a, b = z[0], _side(z)
+    below, above = root(a - 1.0, b), root(a + 1.0, b)
+    return _asinh(below[0] * above[0] + below[1] * above[1]), 2.0 * _atan2(below[1], above[0])
+
+
+def atanh(z: Pair) -> Pair:
+    # |1 + z|² / |1 - z|² - 1 = 4a / ((1 - a)² + b²), for a >= 0; odd
+    a, b = z[0], _side(z)
+    s = _abs(a)
+    r = _hypot(1.0 - s, b)
+    inner = _inside(_le(s, 1.0), _sign(a) * (0.25 * _log1p(4.0 * s / r / r)))
+    return inner, 0.5 * (_atan2(b, 1.0 - a) + _atan2(b, 1.0 + a))
