@@ -216,21 +216,21 @@ class Derivative:
         self.engine = engine.name
         self.precision = precision
         names = _wrt_names(function, wrt)
-        cut = [n for n in names if n not in function.names]
+        intermediate = [n for n in names if n not in function.names]
         started = time.perf_counter()
         with collector_paused():
-            outer, inner = function.cut(cut) if cut else (function, None)
-            self._request = Request(outer, operator, tuple(outer.input(n) for n in names), order)
+            whole = function.shifted(intermediate) if intermediate else function
+            self._request = Request(whole, operator, tuple(whole.input(n) for n in names), order)
             check_request(self._request)
             self._runner = method.runner(self._request, engine, precision, memory)
-            self._inner = None if inner is None else engine.compile(inner, precision)
         self.compile_s = self._runner.compile_s
         self.derive_s = time.perf_counter() - started - self.compile_s
         self._names = function.names
         self._shapes = [i.shape for i in function.inputs]
         self._batch = batch
         self._dtype = np.dtype(precision)
-        plain = inner is None and self._request.directions is None and precision == "float64"
+        self._offsets = [np.zeros(whole.input(n).shape, self._dtype) for n in intermediate]
+        plain = not intermediate and self._request.directions is None and precision == "float64"
         self._scalar = self._runner.single if plain and all(s == () for s in self._shapes) else None
         self._nest = self._request.nest
         if self._scalar is not None:
@@ -300,9 +300,7 @@ class Derivative:
         cores = [*self._shapes, *(d.shape for d in self._direction_nodes)]
         batches = [a.shape[: a.ndim - len(s)] for a, s in zip([*arrays, *directions], cores, strict=True)]
         joint = self._joint_batch(batches)
-        if self._inner is not None:
-            arrays += self._inner(arrays)
-        return arrays, directions, joint
+        return [*arrays, *self._offsets], directions, joint
 
     @property
     def _direction_nodes(self) -> tuple[Expr, ...]:

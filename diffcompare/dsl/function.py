@@ -71,23 +71,27 @@ class Function:
         """Other outputs of the same inputs."""
         return Function(name or self.name, self.inputs, outputs, self.single if single is None else single)
 
-    def cut(self, names: Sequence[str]) -> tuple[Function, Function]:
-        """(outer, inner): the function with its named intermediate nodes turned into further inputs, and their values."""
-        found = {n.params[0]: n for n in postorder(self.outputs) if n.primitive.name == "named" and n.params[0] in names}
-        missing = [n for n in names if n not in found]
+    def shifted(self, names: Sequence[str]) -> Function:
+        """The function with a further input for each named intermediate node, an offset added to the node's value.
+
+        At offset 0 its derivative with respect to the offset is that with respect to the node, and every path from the
+        inputs through the node is still there. Raises DiffCompareError naming the intermediates there are.
+        """
+        order = postorder(self.outputs)
+        labels = [n.params[0] for n in order if n.primitive.name == "named"]
+        missing = [n for n in names if n not in labels]
         if missing:
-            known = [n.params[0] for n in postorder(self.outputs) if n.primitive.name == "named"]
             raise DiffCompareError(
                 f"{self.name} has no input or named intermediate {missing[0]!r}; inputs: {', '.join(self.names) or 'none'}; "
-                f"named intermediates: {', '.join(known) or 'none'}"
+                f"named intermediates: {', '.join(labels) or 'none'}"
             )
-        inputs = [input_(n, found[n].shape) for n in names]
-        nodes = [found[n] for n in names]
-        outer = rebuild(self.outputs, dict(zip(nodes, inputs, strict=True)))
-        return (
-            Function(self.name, (*self.inputs, *inputs), outer, self.single),
-            Function(f"{self.name}.{'_'.join(names)}", self.inputs, nodes, False),
-        )
+        offsets = {n.params[0]: input_(n.params[0], n.shape) for n in order if n.primitive.name == "named" and n.params[0] in names}
+        new: dict[Expr, Expr] = {}
+        for node in order:
+            new[node] = node.primitive.apply([new[a] for a in node.args], node.params) if node.args else node
+            if node.primitive.name == "named" and node.params[0] in offsets:
+                new[node] = new[node] + offsets[node.params[0]]
+        return Function(self.name, (*self.inputs, *(offsets[n] for n in names)), [new[o] for o in self.outputs], self.single)
 
     def raveled(self, wrt: Sequence[str] | None = None, name: str = "v") -> Function:
         """The same function of one vector that holds the inputs `wrt` (all by default) one after another.

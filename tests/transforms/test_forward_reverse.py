@@ -19,6 +19,7 @@ from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.structural import concatenate, reshape, stack
 from diffcompare.dsl.structural import sum as total
 from diffcompare.dsl.walk import postorder
+from diffcompare.errors import DiffCompareError
 from diffcompare.transforms.forward import jvp, tangents
 from diffcompare.transforms.reverse import cotangents, vjp
 
@@ -222,9 +223,20 @@ def test_named_intermediates_can_be_differentiated_with_respect_to():
     at = (2.0, 3.0, 1.0, 5.0, 7.0)
     for method in MODES:
         d = gradient(f, wrt=["y1", "w1", "w2"], method=method)
-        assert d(*at)["y1"] == 5.0
+        # dy2/dw1 = dy2/dy1 dy1/dw1: the path through y1 counts beside dy2/dy1 itself
+        assert d(*at) == (5.0, 10.0, 7.0)
+        assert d(np.full(3, 2.0), *at[1:])["w1"].tolist() == [10.0] * 3
         assert gradient(f, wrt="w1", method=method)(*at) == 10.0
         assert gradient(f, wrt="y1", method=method)(*at) == 5.0
+
+
+def test_nested_intermediates_count_every_path():
+    f = function([x], sin(((x * x).named("a") * 2.0).named("b")) + x)
+    for method in ("ad.forward", "ad.reverse", "fd.central", "symbolic"):
+        d = gradient(f, wrt=["a", "b", "x"], method=method)(0.5)
+        np.testing.assert_allclose(d, [2 * math.cos(0.5), math.cos(0.5), 2 * math.cos(0.5) + 1], rtol=1e-9)
+    with pytest.raises(DiffCompareError, match="no input or named intermediate 'c'; inputs: x; named intermediates: a, b"):
+        gradient(f, wrt="c")
 
 
 @pytest.mark.parametrize("method", MODES)
