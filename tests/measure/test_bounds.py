@@ -132,3 +132,13 @@ def test_mixed_derivatives_are_told_apart() -> None:
     # [once along the first, m times along the second] at the origin, where lengths are 1
     assert near.mixed[0, 1][:, 0] == pytest.approx([0, 0, 0, 42])
     assert near.mixed[1, 0][:, 0] == pytest.approx([0, 0, 0, 6])
+
+
+def test_the_sensitivity_of_a_function_of_many_inputs_is_estimated_near_the_exact_one() -> None:
+    u = symbol("u", shape=(300,))
+    a = symbol("a")
+    f = function([a, u], exp(a * u[0]) + (a * a * u * u).sum(), name="many")
+    point = {"a": 0.7, "u": np.linspace(-1, 1, 300)}
+    _, truth, _ = ask(f, "gradient", point, [], wrt=["a"])
+    exact = abs(0.7 * (2 * (point["u"] ** 2).sum() + math.exp(-0.7))) + np.sum(np.abs(4 * 0.7 * point["u"] ** 2))
+    assert 0.05 * exact < truth.sensitivity[0] < 1.01 * exact
