@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .dsl.named import Named
     from .dsl.tracing import trace
     from .errors import DiffCompareError, DomainError, ParseError, ShapeError, TooLarge, Unsupported
+    from .measure.audit import audit
     from .measure.compare import compare
     from .problem import Problem
 
@@ -44,6 +45,7 @@ __all__ = [
     "TooLarge",
     "Unsupported",
     "__version__",
+    "audit",
     "compare",
     "derivative",
     "function",
@@ -71,6 +73,7 @@ _NAMES = {
     "dsl.named": "Named",
     "dsl.tracing": "trace",
     "errors": "DiffCompareError DomainError ParseError ShapeError TooLarge Unsupported",
+    "measure.audit": "audit",
     "measure.compare": "compare",
     "problem": "Problem",
 }

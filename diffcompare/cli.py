@@ -1,4 +1,4 @@
-"""The command line: compare, report, list. It reads arguments, calls the API and prints; heavy imports wait for a command."""
+"""The command line: compare, report, audit, list. It reads arguments, calls the API and prints; heavy imports wait for a command."""
 
 from __future__ import annotations
 
@@ -234,6 +234,56 @@ def _write(planned: list[Job], out: Path) -> Path:
     typer.echo(f"{len(measured)} cells: {', '.join(f'{n} {s}' for s, n in by_status(measured))}")
     typer.echo(f"written to {written}")
     return written
+
+
+# --- audit ---
+
+
+@app.command()
+def audit(
+    library: Annotated[list[str] | None, typer.Argument(help="Libraries beside ours, such as jax; or all.", show_default="jax")] = None,
+    function: Annotated[list[str] | None, typer.Option(help="An elementwise function; may be repeated. All by default.")] = None,
+    order: Annotated[list[int] | None, typer.Option(help="0 the value, 1, 2; may be repeated. All by default.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="A method of ours or a pattern; ad.* and symbolic by default.")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="An engine or a pattern; may be repeated.")] = None,
+    points: Annotated[int, typer.Option(help="Random points of each function; those that are listed come on top.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of the random points.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds for one process with one function.")] = 60.0,
+    again: Annotated[str | None, typer.Option("--replay", help="One answer, as a table prints it: 'tanh 1 peer.jax jax 0x1.4p+4'.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    out: Annotated[Path | None, typer.Option(help="A folder for report.md, records.jsonl and table.csv.", show_default=False)] = None,
+) -> None:
+    """How many digits the derivatives of elementwise functions keep, ours and other libraries', against certified truth."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from .measure.audit import audit as run
+    from .measure.audit import replay
+
+    if again is not None:
+        found = replay(again)
+    else:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("audit", total=None)
+            found = run(
+                library or None,
+                function,
+                tuple(order or (0, 1, 2)),
+                methods=method,
+                engines=engine,
+                points=points,
+                seed=seed,
+                timeout=timeout,
+                progress=lambda done, total, what: progress.update(task, completed=done, total=total),
+            )
+    texts = {Format.JSON: found.jsonl, Format.CSV: found.csv, Format.MARKDOWN: found.markdown}
+    if output is Format.TABLE:
+        Console().print(found)
+    else:
+        typer.echo(texts[output](), nl=False)
+    if out is not None:
+        for path in found.write(out):
+            sys.stderr.write(f"written to {path}\n")
 
 
 # --- list ---

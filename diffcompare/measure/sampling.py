@@ -163,8 +163,8 @@ def subnormals(interval: Interval, rng: np.random.Generator, count: int) -> Arra
     """Subnormal numbers of every size inside the interval."""
     smallest = float(np.finfo(np.float64).smallest_subnormal)
     edges = [smallest, -smallest, NORMAL_MIN - smallest, smallest - NORMAL_MIN]
-    x = np.concatenate([edges, rng.choice([-1.0, 1.0], count) * 2.0 ** rng.uniform(-1074, -1022, count)])
-    return x[contains(interval, x) & (np.abs(x) < NORMAL_MIN) & (x != 0)]
+    x: Array = np.concatenate([edges, rng.choice([-1.0, 1.0], count) * 2.0 ** rng.uniform(-1074, -1022, count)])
+    return np.asarray(x[contains(interval, x) & (np.abs(x) < NORMAL_MIN) & (x != 0)])
 
 
 # --- a function's sample ---
