@@ -24,6 +24,8 @@ ACCURACY = {
     "worst relative": "",
     "of the bound": "largest error / max(1e-12, 8 eps condition)",
     "cancelled": "beyond that bound by cancellation between terms of the formula itself",
+    "out of range": "beyond it where an intermediate result is beyond 1e150, below 1e-150 or subnormal",
+    "wrong": "beyond it for no such reason",
     "finite outside": "numbers given where the function is not defined",
 }
 

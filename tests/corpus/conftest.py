@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ import pytest
 
 import diffcompare as dc
 from diffcompare.differentiators.base import Derivative
-from diffcompare.reference import Reference
+from diffcompare.dsl.core import BOOL
+from diffcompare.dsl.walk import postorder
+from diffcompare.reference import Reference, certify
 
 METHODS = ("ad.forward", "ad.reverse", "symbolic")
 EPSILON = 2.0**-52
 RELATIVE, CONDITIONED = 1e-12, 8 * EPSILON
 """The error allowed: RELATIVE, or CONDITIONED times the condition number of the derivative, whichever is larger."""
-SMALLEST = 2.0**-1074
+CANCELLATION = 8
+LARGE, NORMAL = 1e150, 2.0**-1022
 Ranges = Mapping[str, tuple[float, float]]
 Point = dict[str, float]
 
@@ -93,53 +98,42 @@ class Tally:
         self.counts["differentiated"] += 1
         reference, inside = Reference(function), 0
         for point in points:
-            inside += self.judge(label, reference, derivatives, point, wrt)
+            inside += self._judge(f"{label}: {text}", Place(text, reference, point, wrt), derivatives)
             if inside == enough:
                 break
         self.counts["judged"] += inside > 0
 
-    def judge(self, label: str, reference: Reference, derivatives: Mapping[str, Derivative], point: Point, wrt: str | None = None) -> bool:
+    def _judge(self, label: str, place: Place, derivatives: Mapping[str, Derivative]) -> bool:
         """Compare derivatives with the certified one at a point; whether any entry has a certified value."""
-        truth = reference.certify("gradient", point, wrt, condition=True)
-        status = [str(s) for s in truth.status]
         self.counts["points"] += 1
-        self.counts.update({"ok": "entries", "domain": "outside", "unresolved": "unresolved"}.get(s, "kinks") for s in status)
-        sensitivity = truth.sensitivity or []
-        names = [wrt] if wrt else list(point)
-        noise: list[float] | None = None
+        self.counts.update({"ok": "entries", "domain": "outside", "unresolved": "unresolved"}.get(s, "kinks") for s in place.status)
         for method, derivative in derivatives.items():
-            answer = derivative(**point)
-            for k, value in enumerate(answer if len(names) > 1 else [answer]):
-                self.accuracy[method].finite_outside += status[k] == "domain" and math.isfinite(value)
-                if status[k] != "ok":
-                    continue
-                true = float(truth.values[k])
-                error = abs(value - true) if value != true else 0.0
-                bound = max(RELATIVE * abs(true), CONDITIONED * float(np.nan_to_num(sensitivity[k])), 4 * SMALLEST)
-                cancelled = False
-                if not error <= bound:
-                    noise = noise or [float(n) for n in reference.noise(point, 53, "gradient", wrt)]
-                    cancelled = error <= 8 * noise[k]
-                    if not cancelled:
-                        at = ", ".join(f"{n}={v!r}" for n, v in point.items())
-                        self.wrong.append(
-                            f"{label}: d/d{names[k]} by {method} is {value!r}, the truth {true!r}, {error / bound:.3g} bounds apart, at {at}"
-                        )
-                self.accuracy[method].add(error, true, bound, cancelled)
-        return "ok" in status
+            answer = derivative(**place.point)
+            values = answer if len(place.names) > 1 else [answer]
+            for name, value, status, true, bound in zip(place.names, values, place.status, place.truth, place.bound, strict=True):
+                accuracy = self.accuracy[method]
+                accuracy.finite_outside += status == "domain" and math.isfinite(value)
+                if status == "ok":
+                    error = abs(value - true) if value != true else 0.0
+                    reason = None if error <= bound else place.excuse(name, error)
+                    accuracy.add(error, true, bound, reason)
+                    if reason == "wrong":
+                        self.wrong.append(f"{label}: d/d{name} by {method} is {value!r}, the truth {true!r}, at {place.point}")
+        return "ok" in place.status
 
     # --- the outcome ---
 
-    def expect(self, *, refused: Iterable[str] = (), cancelled: float = 0.0, **counts: int) -> None:
+    def expect(self, *, refused: Iterable[str] = (), cancelled: float = 0.0, out_of_range: float = 0.0, **counts: int) -> None:
         """Assert that nothing is wrong, that exactly these formulas are refused, and that coverage is what it was.
 
-        cancelled: the share of entries that may be beyond the bound by cancellation within the formula.
+        cancelled, out_of_range: the share of entries that may be beyond the bound for these reasons.
         """
         assert not self.wrong, "\n".join(self.wrong)
         assert self.refused.keys() == set(refused), self.refused
         assert {k: self.counts[k] for k in counts} == counts
         for method, accuracy in self.accuracy.items():
-            assert accuracy.cancelled <= cancelled * accuracy.compared, method
+            assert accuracy.reasons["cancelled"] <= cancelled * accuracy.compared, method
+            assert accuracy.reasons["out of range"] <= out_of_range * accuracy.compared, method
 
     def summary(self) -> dict[str, Any]:
         columns = ("formulas", "parsed", "differentiated", "judged", "points", "entries", "outside", "kinks", "unresolved")
@@ -147,20 +141,82 @@ class Tally:
         return {"coverage": {"corpus": self.name, **{c: self.counts[c] for c in columns}}, "accuracy": accuracy}
 
 
+class Place:
+    """A formula at a point: what is certified of its gradient, the error allowed, and why more may be excused."""
+
+    def __init__(self, text: str, reference: Reference, point: Point, wrt: str | None) -> None:
+        self.text, self.reference, self.point = text, reference, point
+        self.names = [wrt] if wrt else list(point)
+        certified = reference.certify("gradient", point, wrt, condition=True)
+        self.status = [str(s) for s in certified.status]
+        self.truth = [float(v) for v in certified.values]
+        sensitivity = np.nan_to_num(np.array(certified.sensitivity, dtype=float))
+        self.bound = [max(RELATIVE * abs(v), CONDITIONED * float(s)) for v, s in zip(self.truth, sensitivity, strict=True)]
+
+    def excuse(self, name: str, error: float) -> str:
+        """Why an error beyond the bound is the formula's own, as float64 evaluates it: "cancelled" or "out of range", else "wrong"."""
+        rounding = self._rounding[name]
+        if error <= CANCELLATION * rounding:
+            return "cancelled"
+        if self._leaves_the_range or abs(self.truth[self.names.index(name)]) < NORMAL:
+            return "out of range"
+        return "cancelled" if math.isnan(rounding) else "wrong"  # NaN: nothing bounds what rounding does, as in 1/(exp(x) - 1) near 0
+
+    @cached_property
+    def _rounding(self) -> dict[str, float]:
+        """What rounding may do to each derivative, by two independent counts, the larger.
+
+        The running error of the formula's power series; and that of the sum that the derivative is, of one term for each
+        place where the variable stands: reverse mode adds these terms, and forward mode others.
+        """
+        names = list(self.point)
+        text, places = spread_out(self.text, names)
+        apart = Reference(dc.parse(text, inputs=list(places)))
+        point = {place: self.point[name] for place, name in places.items()}
+        terms = np.abs(np.array(apart.certify("gradient", point).values, dtype=float)) * EPSILON
+        terms = terms + np.array(apart.noise(point, 53, "gradient"), dtype=float)
+        together = dict(zip(names, self.reference.noise(self.point, 53, "gradient"), strict=True))
+        return {n: max(float(together[n]), sum(float(t) for t, p in zip(terms, places.values(), strict=True) if p == n)) for n in names}
+
+    @cached_property
+    def _leaves_the_range(self) -> bool:
+        """Whether an intermediate result is so large or small that it, or its derivatives, may leave float64."""
+        function = self.reference.function
+        nodes = [n for n in postorder(function.outputs) if n.dtype != BOOL]
+        inner = certify(function.with_outputs(nodes, single=False), "value", self.point)
+        sizes = [abs(float(v)) for v, ball in zip(inner.values, inner.balls, strict=True) if not ball.item().is_zero()]
+        return any(not 1 / LARGE < s < LARGE for s in sizes)
+
+
+def spread_out(text: str, names: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """(the text with each place of a variable named apart, {new name: variable})."""
+    places: dict[str, str] = {}
+
+    def apart(match: re.Match[str]) -> str:
+        place = f"{match[0]}_at_{len(places)}"
+        places[place] = match[0]
+        return place
+
+    alternatives = "|".join(map(re.escape, names))
+    return re.sub(rf"(?<![\w.])(?:{alternatives})(?![\w(])", apart, text), places
+
+
 class Accuracy:
-    """The errors of one method."""
+    """The errors of one method; those beyond the bound for a reason are counted by it."""
 
     def __init__(self) -> None:
-        self.compared = self.close = self.cancelled = self.finite_outside = 0
+        self.compared = self.close = self.finite_outside = 0
         self.relative = self.bounds = 0.0
+        self.reasons: Counter[str] = Counter()
 
-    def add(self, error: float, true: float, bound: float, cancelled: bool) -> None:
+    def add(self, error: float, true: float, bound: float, reason: str | None) -> None:
         self.compared += 1
         self.close += error <= 4 * math.ulp(true)
-        self.cancelled += cancelled
-        if not cancelled:
-            self.relative = max(self.relative, error / abs(true) if true else 0.0)
-            self.bounds = max(self.bounds, error / bound)
+        if reason is not None:
+            self.reasons[reason] += 1
+        if reason in (None, "wrong") and error:
+            self.relative = max(self.relative, error / abs(true) if true else math.inf)
+            self.bounds = max(self.bounds, error / bound if bound else math.inf)
 
     def row(self) -> dict[str, Any]:
         share = f"{100 * self.close / self.compared:.1f} %" if self.compared else "-"
@@ -169,6 +225,8 @@ class Accuracy:
             "within 4 ulp": share,
             "worst relative": f"{self.relative:.1e}",
             "of the bound": f"{self.bounds:.1e}",
-            "cancelled": self.cancelled,
+            "cancelled": self.reasons["cancelled"],
+            "out of range": self.reasons["out of range"],
+            "wrong": self.reasons["wrong"],
             "finite outside": self.finite_outside,
         }
