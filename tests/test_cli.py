@@ -136,7 +136,8 @@ def test_a_report_is_written_resumed_and_measured_afresh(tmp_path: Path) -> None
     assert again.returncode == 0
     assert "is left out: not JSON" in again.stderr
     assert "is left out: not JSON" in (tmp_path / "r" / "report.md").read_text()
-    assert len(read(tmp_path / "r" / "data" / "records.jsonl").measurements) == len(records.measurements), "nothing is measured twice"
+    both = read(tmp_path / "r" / "data" / "records.jsonl")
+    assert len({(m.key, m.environment) for m in both.measurements}) == len(both.measurements), "nothing is measured twice by the same code"
     run("report", "three_variables", "--out", "r", "--fresh", *few, cwd=tmp_path)
     assert not read(tmp_path / "r" / "data" / "records.jsonl").complaints
 
@@ -158,4 +159,4 @@ def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(tmp_path: Pa
     assert "cells" in (tmp_path / "r" / "report.md").read_text()
     assert subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=False).returncode == 0
     measured = read(path).measurements
-    assert len(measured) == len({m.key for m in measured}) > kept
+    assert len(measured) == len({(m.key, m.environment) for m in measured}) > kept

@@ -56,7 +56,12 @@ class Job:
 
     @property
     def cells(self) -> list[tuple[Differentiator, Engine]]:
-        return [(m, e) for m in self.methods for e in self.engines]
+        """Every method on every engine; one that names an engine as its `home`, as other people's tools do, on that one only
+        (on all if its home is not among them: their refusals say so).
+        """
+        named = {e.name for e in self.engines}
+        homes = {m.name: home if (home := getattr(m, "home", "")) in named else "" for m in self.methods}
+        return [(m, e) for m in self.methods for e in self.engines if homes[m.name] in ("", e.name)]
 
     def keys(self, method: Differentiator, engine: Engine) -> set[tuple[str, ...]]:
         """The keys of a cell's records, one for each point."""
