@@ -17,6 +17,7 @@ from .elementwise import POSITIVE, Elementwise, Interval
 
 THIRD = Bound(8.0, "serves the third derivative of the function whose slope it is")
 SUM_OF_SQUARES = Bound(8.0, "1 + x² is rounded twice before it is squared: six roundings in a row")
+ROUNDINGS = Bound(6.0, "six or more roundings in a row: above 4 at one point in some ten thousand")
 HYPOT = Bound(5.0, "hypot is itself rounded, and divides three or four times")
 QUOTIENTS = Bound(8.0, HYPOT.reason)
 UNIT = Interval(-1.0, 1.0)
@@ -291,7 +292,7 @@ def _sech2_value(x: Expr) -> Expr:
 
 
 def _sech2_size(x: float) -> float:
-    return math.cosh(min(abs(x), 350.0)) ** -2.0
+    return 1.0 / math.cosh(min(abs(x), 350.0)) ** 2
 
 
 def _sech2_second_size(x: float) -> float:

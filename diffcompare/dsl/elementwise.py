@@ -68,7 +68,8 @@ class Elementwise(Primitive):
     singular(node): whether a partial may be infinite; products with it then let an exact zero win.
     kinks(*args): a bool expression, true exactly where the function is defined but not differentiable.
     convention: what its derivative is there, in words.
-    bounds: for a path of arguments, (0, 1) being d²/dx dy, the error allowed to that derivative where it is not PROMISE.
+    bounds: for a path of arguments, (0, 1) being d²/dx dy and () the value, the error allowed to that derivative where it
+    is not PROMISE.
     promised: the highest order of derivative with a bound, 2 but for functions that are themselves derivatives of others.
     simplify(*args): a float-exact simpler expression, or None.
     """

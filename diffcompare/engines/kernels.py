@@ -69,7 +69,16 @@ def power(x: Any, y: Any) -> Any:
     return np.power(x, np.full((1,) * max(np.ndim(x), 1), y, np.asarray(x).dtype)).reshape(np.shape(x))[()]
 
 
-_OWN: dict[Any, Kernel] = {"chain_mul": chain_mul, "real": _real, "power": power}
+def gammaln(x: Any) -> Any:
+    """log |gamma(x)| by SciPy, but -log |x| for subnormals, where SciPy has inf, and inf at -inf, where it has -inf."""
+    from scipy import special
+
+    a = np.abs(x)
+    value = np.where((a < 1e-300) & (a > 0), -np.log(np.where(a > 0, a, 1)), special.gammaln(x))
+    return np.where(a == np.inf, a, value)[()]
+
+
+_OWN: dict[Any, Kernel] = {"chain_mul": chain_mul, "real": _real, "power": power, "gammaln": gammaln}
 
 
 def _structural_kernel(node: Expr) -> Kernel:

@@ -319,6 +319,18 @@ class Vocabulary:
         """atan(1/x), odd, undefined at 0."""
         return self.div(ONE, x).atan()
 
+    def sinc(self, x: Ball) -> Ball:
+        """sin(pi x) / (pi x), 1 at 0."""
+        c = centre(x)
+        if isinstance(x, arb):
+            return (arb.pi() * x).sinc()
+        if not c.is_zero():
+            return self.div(x.sin_pi(), arb.pi() * x)
+        taylor = [arb(0)] * ctx.cap
+        for k in range(0, ctx.cap, 2):
+            taylor[k] = (-1) ** (k // 2) * arb.pi() ** k / arb(k + 1).gamma() / (k + 1)
+        return arb_series(taylor)(x)
+
     def atan2(self, y: Ball, x: Ball) -> Ball:
         """The angle of (x, y), in (-pi, pi]; its jump is the negative x axis. Zero has no sign here."""
         y0, x0 = centre(y), centre(x)
@@ -395,4 +407,14 @@ class Vocabulary:
             return self.digamma(1 - x) - arb.pi() * x.cot_pi()
         # psi(c + t) = psi(c) + sum over k >= 1 of (-1)^(k+1) zeta(k + 1, c) t^k
         taylor = [c.digamma()] + [(-1) ** (k + 1) * arb(k + 1).zeta(c) for k in range(1, ctx.cap)]
+        return arb_series(taylor)(with_value(arb(0), x))
+
+    def trigamma(self, x: Ball) -> Ball:
+        c = centre(x)
+        if c.mid() < 0.5:
+            return self.div(arb.pi() ** 2, x.sin_pi() ** 2) - self.trigamma(1 - x)
+        if isinstance(x, arb):
+            return arb(2).zeta(c)
+        # the derivative of digamma's series
+        taylor = [(-1) ** k * (k + 1) * arb(k + 2).zeta(c) for k in range(ctx.cap)]
         return arb_series(taylor)(with_value(arb(0), x))

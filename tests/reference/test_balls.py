@@ -38,6 +38,10 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "log2": lambda a: mpmath.log(a, 2),
     "lgamma": lambda a: mpmath.log(abs(mpmath.gamma(a))),
     "mod": lambda a, b: a - b * mpmath.floor(a / b),
+    "digamma_positive": mpmath.digamma,
+    "trigamma": lambda a: mpmath.psi(1, a),
+    "log_sigmoid": lambda a: -mpmath.log1p(mpmath.exp(-a)),
+    "sinc": mpmath.sincpi,
     "atan2": mpmath.atan2,
 }
 NATIVE = sorted(

@@ -83,6 +83,9 @@ class Opaque(sympy.Function):  # type: ignore[misc]
 
         return slopes(self)[argindex - 1]
 
+    def _eval_evalf(self, prec: int) -> None:
+        """Nothing: SymPy would call mpmath's function of the same name, which may be another (sinc) or take other arguments (norm)."""
+
     def _eval_derivative(self, symbol: Basic) -> Basic:
         from .rules import chain
 
