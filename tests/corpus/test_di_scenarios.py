@@ -202,3 +202,49 @@ def test_several_points_at_once_and_buffers_for_the_result(scenario, method):
         assert d(points, **direction, out=out) is out
         assert close(out[0], expected), key
         assert all(close(row, np.asarray(d(x, **direction)), 1e-14) for row, x in zip(out, points, strict=True)), key
+
+
+# --- the families that are given by formulas, without numbers ---
+
+LINE = np.linspace(1.0, 2.0, 50)
+
+
+def banded(width: int) -> Array:
+    """A random matrix of the size of LINE with this many bands."""
+    matrix = np.random.default_rng(width).normal(size=(50, 50))
+    return np.tril(np.triu(matrix, -(width // 2)), (width - 1) // 2)
+
+
+@pytest.mark.parametrize("engine", ["python", "numpy"])
+@pytest.mark.parametrize("method", ["ad.forward", "ad.reverse"])
+@pytest.mark.parametrize("width", [5, 10, 20])
+def test_linear_maps_and_quadratic_forms_of_squares(method, engine, width):
+    a = banded(width)
+    both = a + a.T
+    linear = dc.trace(lambda x: a @ x**2, x=LINE.shape)
+    form = dc.trace(lambda x: x**2 @ a @ x**2, x=LINE.shape)
+    options = {"method": method, "engine": engine}
+    assert near(dc.jacobian(linear, **options)(LINE), 2 * a * LINE)
+    assert near(dc.gradient(form, **options)(LINE), 2 * LINE * (both @ LINE**2))
+    assert near(dc.hessian(form, **options)(LINE), 2 * np.diag(both @ LINE**2) + 4 * np.outer(LINE, LINE) * both)
+
+
+def near(answer: Any, expected: Array) -> bool:
+    """Within roundings of the largest entry, zeros of the pattern exactly."""
+    close_enough = np.max(np.abs(answer - expected)) <= ROUNDINGS * np.max(np.abs(expected))
+    return np.shape(answer) == expected.shape and bool(close_enough) and bool(np.all(answer[expected == 0] == 0))
+
+
+@pytest.mark.parametrize("method", ["ad.forward", "ad.reverse", "symbolic", "fd.complex"])
+def test_identity_sum_copy_and_constants(method):
+    x, constant = np.arange(1.0, 7.0), 0.42
+    assert dc.derivative(dc.trace(lambda x: x, x=()), method=method)(3.0) == 1.0
+    assert np.array_equal(dc.gradient(dc.trace(np.sum, a=(6,)), method=method)(x), np.ones(6))
+    assert np.array_equal(dc.jacobian(dc.trace(np.copy, a=(6,)), method=method)(x), np.eye(6))
+    scaled = dc.trace(lambda x, c: c * np.sum(x), x=(6,), c=())
+    assert np.array_equal(dc.gradient(scaled, wrt="x", method=method)(x, constant), np.full(6, constant))
+
+
+def test_complex_points_are_refused():
+    with pytest.raises(TypeError, match="expected real numbers, got complex numbers"):
+        dc.gradient("x**2")(1.0 + 2.0j)
