@@ -18,13 +18,15 @@ from ...engines.base import Array, Engine
 from ...engines.jax import Executables, Forms, to_jax
 from ...errors import Unsupported
 from ...transforms.cost import Cost
-from ..base import Differentiator, Operator, Request, Runner
+from ..base import Differentiator, Request, Runner
+from .functional import Transforms, at_a_point
 
 
 class PeerJax(Differentiator):
     """jax.jvp, jax.vjp, jax.grad, jacfwd, jacrev and hessian, jitted; batches through vmap. Runs on engine jax alone."""
 
     name = "peer.jax"
+    home = "jax"
     family = "peer"
 
     def runner(self, request: Request, engine: Engine, precision: str, memory: int) -> Runner:
@@ -39,7 +41,7 @@ class JaxRunner(Runner):
     def __init__(self, request: Request, precision: str) -> None:
         self._request = request
         self.function = request.function
-        self._point = _at_a_point(request, to_jax(request.function, precision, _forms()))
+        self._point = at_a_point(request, to_jax(request.function, precision, _forms()), _transforms())
         nodes = () if request.directions is None else request.directions[1]
         self._cores = [n.shape for n in (*request.function.inputs, *nodes)]
         self._executables = Executables(self._batched, np.dtype(precision))
@@ -69,56 +71,10 @@ class JaxRunner(Runner):
         return self._executables([*values, *directions])
 
 
-def _at_a_point(request: Request, f: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """The blocks of the request at one point, as a function of (inputs, directions) for JAX to trace."""
+def _transforms() -> Transforms:
     import jax
 
-    inputs = request.function.inputs
-    n = len(inputs)
-    place = tuple(k for w in request.wrt for k, i in enumerate(inputs) if i is w)
-
-    def scalar(*values: Any) -> Any:
-        return f(*values)[0]
-
-    def of_wrt(values: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
-        def g(*chosen: Any) -> tuple[Any, ...]:
-            full = list(values)
-            for k, c in zip(place, chosen, strict=True):
-                full[k] = c
-            return tuple(f(*full))
-
-        return g
-
-    def at(values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(values[k] for k in place)
-
-    def derivative(*values: Any) -> list[Any]:
-        g: Callable[..., Any] = of_wrt(values)
-        for _ in range(request.order):
-            g = jax.jacfwd(g)
-        return list(g(*at(values)))
-
-    def jacobian(*values: Any) -> list[Any]:
-        fewer_rows = sum(o.size for o in request.function.outputs) <= sum(w.size for w in request.wrt)
-        rows = (jax.jacrev if fewer_rows else jax.jacfwd)(of_wrt(values), argnums=tuple(range(len(place))))(*at(values))
-        return [block for row in rows for block in row]
-
-    def hvp(*values: Any) -> list[Any]:
-        gradient = jax.grad(lambda *w: of_wrt(values[:n])(*w)[0], argnums=tuple(range(len(place))))
-        return list(jax.jvp(gradient, at(values), tuple(values[n:]))[1])
-
-    rules: dict[Operator, Callable[..., list[Any]]] = {
-        Operator.VALUE: f,
-        Operator.DERIVATIVE: derivative,
-        Operator.GRADIENT: lambda *values: list(jax.grad(scalar, argnums=place)(*values)),
-        Operator.VALUE_AND_GRADIENT: lambda *values: _flat_pair(jax.value_and_grad(scalar, argnums=place)(*values)),
-        Operator.JACOBIAN: jacobian,
-        Operator.HESSIAN: lambda *values: [b for row in jax.hessian(scalar, argnums=place)(*values) for b in row],
-        Operator.JVP: lambda *values: list(jax.jvp(of_wrt(values[:n]), at(values), tuple(values[n:]))[1]),
-        Operator.VJP: lambda *values: list(jax.vjp(of_wrt(values[:n]), *at(values))[1](tuple(values[n:]))),
-        Operator.HVP: hvp,
-    }
-    return rules[request.operator]
+    return Transforms(jax.grad, jax.value_and_grad, jax.jacfwd, jax.jacrev, jax.hessian, jax.jvp, jax.vjp)
 
 
 def _forms() -> Forms:
@@ -143,16 +99,18 @@ def _forms() -> Forms:
     return {
         "sigmoid": always(jax.nn.sigmoid),
         "softplus": always(jax.nn.softplus),
+        "log_sigmoid": always(jax.nn.log_sigmoid),
+        "gauss": always(lambda x: jnp.exp(-(x**2))),
+        "sinc": always(jnp.sinc),
+        "digamma": always(special.digamma),
+        "trigamma": always(lambda x: special.polygamma(1, x)),
+        "xlogy": always(special.xlogy),
         "relu": always(jax.nn.relu),
         "logsumexp": over_axes(special.logsumexp),
         "softmax": over_axes(jax.nn.softmax),
         "norm": vector_norm,
         "pow": whole_power,
     }
-
-
-def _flat_pair(pair: tuple[Any, Sequence[Any]]) -> list[Any]:
-    return [pair[0], *pair[1]]
 
 
 peer_jax = PeerJax()
