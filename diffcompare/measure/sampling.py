@@ -292,7 +292,8 @@ def zeros(primitive: Elementwise) -> list[float]:
     grid = np.concatenate([np.linspace(-8, 8, 325), np.geomspace(1e-3, 1e3, 61), -np.geomspace(1e-3, 1e3, 61)])
     grid = np.unique(grid[contains(interval, grid)])
     signs = sign(grid)
-    exact = grid[signs == 0].tolist()
+    beside = np.concatenate([[1.0], signs, [1.0]])
+    exact = grid[(signs == 0) & (beside[:-2] != 0) & (beside[2:] != 0)]  # not a stretch of zeros, as relu has and an underflow
     low, high = ordinal(grid[:-1]), ordinal(grid[1:])
     crossing = signs[:-1] * signs[1:] < 0
     low, high, left = low[crossing], high[crossing], signs[:-1][crossing]
@@ -300,5 +301,4 @@ def zeros(primitive: Elementwise) -> list[float]:
         middle = low + (high - low) // 2
         same = sign(from_ordinal(middle)) == left
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    places = [] if len(exact) > PLACES else exact  # a function that is 0 over a stretch has no roots to look at
-    return sorted([*places, *from_ordinal(high).tolist()], key=abs)[:PLACES]
+    return sorted([*exact.tolist(), *from_ordinal(high).tolist()], key=abs)[:PLACES]

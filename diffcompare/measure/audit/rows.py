@@ -93,7 +93,7 @@ class Row:
 class Edge:
     """An answer at a special point, and who gave it.
 
-    kind: zero, infinity, nan, end, outside, kink, point. by: x, or xy for d²/dx dy. known: certified, convention, undefined
+    place: zero, infinity, nan, end, outside, kink, point. by: x, or xy for d²/dx dy. known: certified, convention, undefined
     (the function is), nan (an argument is), or "" where nothing is expected; truth: the value expected, None without one.
     who: the methods, with their engines where not all of a method's engines answered so. verdict: right, wrong or "".
     """
@@ -102,7 +102,7 @@ class Edge:
     order: int
     by: str
     at: str
-    kind: str
+    place: str
     known: str
     truth: float | None
     answer: float
@@ -246,7 +246,7 @@ def edges(
     for block, path in enumerate(subject.paths(order)):
         known = truths.values[block, :n][truths.status[block, :n] == "ok"]
         constant = bool(known.size) and bool(np.all(known == known[0]))
-        for k, (kind, point) in enumerate(zip(subject.special.strata, subject.special, strict=True), start=n):
+        for k, (place, point) in enumerate(zip(subject.special.strata, subject.special, strict=True), start=n):
             what, wanted = expected(subject.primitive, order, point, str(truths.status[block, k]), float(truths.values[block, k]), constant)
             given: dict[str, list[tuple[str, str]]] = {}
             for who, values in answered.items():
@@ -256,7 +256,7 @@ def edges(
                 truth = None if math.isnan(wanted) else wanted
                 right = verdict(what, wanted, answer)
                 at = ",".join(written(point))
-                found.append(Edge(subject.name, order, by(path), at, kind, what, truth, answer, right, together(names, everyone)))
+                found.append(Edge(subject.name, order, by(path), at, place, what, truth, answer, right, together(names, everyone)))
     return found
 
 

@@ -150,10 +150,10 @@ def _worst(audit: Audit) -> Sheet:
 
 
 def _edges(edges: Sequence[Edge]) -> Sheet:
-    """Wrong answers at special points; of several of one function, order, kind and contestant the first, with their number."""
+    """Wrong answers at special points; of several of one function, order, place and contestant the first, with their number."""
     grouped: dict[tuple[Any, ...], list[Edge]] = {}
     for e in edges:
-        grouped.setdefault((e.function, e.order, e.kind, e.known, e.who), []).append(e)
+        grouped.setdefault((e.function, e.order, e.place, e.known, e.who), []).append(e)
     lines = []
     for (_, _, _, known, who), found in list(grouped.items())[:EDGES_SHOWN]:
         e = found[0]
