@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .dsl.named import Named
     from .dsl.tracing import trace
     from .errors import DiffCompareError, DomainError, ParseError, ShapeError, TooLarge, Unsupported
+    from .explain.graph import graph
+    from .explain.steps import steps
     from .measure.audit import audit
     from .measure.compare import compare
     from .problem import Problem
@@ -50,6 +52,7 @@ __all__ = [
     "derivative",
     "function",
     "gradient",
+    "graph",
     "hessian",
     "hvp",
     "jacobian",
@@ -57,6 +60,7 @@ __all__ = [
     "parse",
     "prepare",
     "primitive",
+    "steps",
     "symbol",
     "symbols",
     "trace",
@@ -73,6 +77,8 @@ _NAMES = {
     "dsl.named": "Named",
     "dsl.tracing": "trace",
     "errors": "DiffCompareError DomainError ParseError ShapeError TooLarge Unsupported",
+    "explain.graph": "graph",
+    "explain.steps": "steps",
     "measure.audit": "audit",
     "measure.compare": "compare",
     "problem": "Problem",

@@ -42,6 +42,22 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+class Page(StrEnum):
+    """How steps prints."""
+
+    TABLE = "table"
+    HTML = "html"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+
+
+class Mode(StrEnum):
+    """Of automatic differentiation."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+
+
 class Kind(StrEnum):
     """What list lists."""
 
@@ -107,12 +123,12 @@ def _subject(function: str, at: str | None, point: str | None) -> tuple[Any, Any
     """(a Problem or a Function, the point) that the arguments mean."""
     from .dsl.grammar import parse
     from .measure.points import read
-    from .problem import find, library
+    from .problem import find
 
     where = None if at is None else read(at)
     if at is not None and point is not None:
         raise DiffCompareError("give --at or --point, not both")
-    if function.partition("(")[0].strip() in library():
+    if _is_problem(function):
         (problem,) = find(function)
         return problem, point if where is None else where
     if point is not None:
@@ -122,6 +138,12 @@ def _subject(function: str, at: str | None, point: str | None) -> tuple[Any, Any
     if where is None and parsed.names:
         raise DiffCompareError(f"give the point: --at {','.join(f'{n}=1' for n in parsed.names[:5])}")
     return parsed, where
+
+
+def _is_problem(text: str) -> bool:
+    from .problem import library
+
+    return text.partition("(")[0].strip() in library()
 
 
 def _usual_operator(subject: Any) -> str:
@@ -284,6 +306,66 @@ def audit(
     if out is not None:
         for path in found.write(out):
             sys.stderr.write(f"written to {path}\n")
+
+
+# --- steps and graph ---
+
+
+@app.command()
+def steps(
+    function: Annotated[str, typer.Argument(help="A formula such as 'x**2*y + y + 2', or the name of a problem.", show_default=False)],
+    at: Annotated[str | None, typer.Option(help="The point: x=3,y=4; arrays as w=[1,2,3].", show_default=False)] = None,
+    point: Annotated[str | None, typer.Option(help="Of a problem: the label of one point; the first by default.")] = None,
+    mode: Annotated[Mode, typer.Option(help="Tangents beside the values, or adjoints from the output down.")] = Mode.FORWARD,
+    wrt: Annotated[str | None, typer.Option(help="With respect to: x,y. One of them in forward mode, the first by default.")] = None,
+    names: Annotated[bool | None, typer.Option("--names/--numbers", help="Inputs by their names, or numbered as in textbooks.")] = None,
+    output: Annotated[Page, typer.Option("--format", help="How to print.")] = Page.TABLE,
+) -> None:
+    """A sweep of automatic differentiation, line by line with its numbers."""
+    from .explain.steps import steps as run
+
+    f, where = _explained(function, at, point)
+    trace = run(
+        f, where, mode.value, None if wrt is None else [n.strip() for n in wrt.split(",")], numbered=None if names is None else not names
+    )
+    if output is Page.TABLE:
+        from rich.console import Console
+
+        Console().print(trace)
+    else:
+        typer.echo({Page.HTML: trace.html, Page.MARKDOWN: trace.markdown, Page.LATEX: trace.latex}[output])
+
+
+@app.command()
+def graph(
+    function: Annotated[str, typer.Argument(help="A formula such as 'x**2*y + y + 2', or the name of a problem.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The SVG file to write.", show_default=False)],
+    at: Annotated[str | None, typer.Option(help="The point: x=3,y=4. Without one, no numbers.", show_default=False)] = None,
+    point: Annotated[str | None, typer.Option(help="Of a problem: the label of one point; the first by default.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="Tangents or adjoints; both by default.", show_default=False)] = None,
+    wrt: Annotated[str | None, typer.Option(help="The tangents' direction; the first input by default.", show_default=False)] = None,
+) -> None:
+    """The graph of a function as an SVG picture, with values, tangents and adjoints."""
+    from .explain.graph import graph as run
+
+    f, where = _explained(function, at, point, needed=False)
+    drawing = run(f, where, None if mode is None else mode.value, wrt)
+    drawing.save(out)
+    typer.echo(f"{drawing.nodes} nodes, written to {out}")
+
+
+def _explained(function: str, at: str | None, point: str | None, needed: bool = True) -> tuple[Any, Any]:
+    """(a Function, the point): of a problem the first point if none is given."""
+    from .problem import Problem
+
+    if not needed and at is None and point is None and not _is_problem(function):
+        from .dsl.grammar import parse
+
+        return parse(function), None
+    subject, where = _subject(function, at, point)
+    if not isinstance(subject, Problem):
+        return subject, where
+    return subject.function, where if isinstance(where, dict) else subject.point(where) if where else subject.points[0]
 
 
 # --- list ---

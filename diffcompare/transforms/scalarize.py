@@ -11,7 +11,7 @@ from ..dsl.constants import as_expr, constant, literal
 from ..dsl.core import CONSTANT, INPUT, Expr, fresh
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
-from ..dsl.structural import Structural, broadcast_value
+from ..dsl.structural import Structural, broadcast_value, label_
 from ..dsl.walk import postorder
 from ..errors import TooLarge, Unsupported
 
@@ -19,10 +19,11 @@ Array = np.ndarray[Any, Any]
 LIMIT = 200_000
 
 
-def scalarize(function: Function, limit: int = LIMIT) -> Function:
+def scalarize(function: Function, limit: int = LIMIT, named: bool = False) -> Function:
     """The same function with one scalar input x[i, j] for each entry of each input, and one output for each entry.
 
     Entries are in row-major order, inputs and outputs in theirs. Scalar inputs stay as they are.
+    named: whether an intermediate array named y gives entries named y[i, j]; otherwise they have no names.
     Raises TooLarge beyond `limit` scalar operations; Unsupported for an array function without a native entry form
     (lower the function first).
     """
@@ -32,6 +33,8 @@ def scalarize(function: Function, limit: int = LIMIT) -> Function:
     for node in postorder(function.outputs):
         if node not in values:
             values[node] = _evaluate(node, [values[a] for a in node.args])
+            if named and node.primitive.name == "named":
+                values[node] = _named(values[node], node.params[0])
             count += node.size
             if count > limit:
                 raise TooLarge(f"{function.name}: more than {limit} scalar operations when every array entry is written out")
@@ -43,8 +46,19 @@ def _entries(node: Expr) -> Array:
     """The scalar inputs that stand for the entries of an input."""
     result = np.empty(node.shape, dtype=object)
     for where in np.ndindex(node.shape):
-        result[where] = node if not node.shape else fresh(f"{node.params[0]}[{', '.join(map(str, where))}]")
+        result[where] = node if not node.shape else fresh(entry_name(node.params[0], where))
     return result
+
+
+def _named(values: Array, name: str) -> Array:
+    """The entries under names of their own; the name itself where there is only one."""
+    entries = [label_.apply([values[k]], (entry_name(name, k),)) for k in np.ndindex(values.shape)]
+    return _filled(values.shape, entries)
+
+
+def entry_name(name: str, where: tuple[int, ...]) -> str:
+    """x[i, j]; x itself where it is a scalar."""
+    return f"{name}[{', '.join(map(str, where))}]" if where else name
 
 
 def _evaluate(node: Expr, args: list[Array]) -> Array:
