@@ -80,6 +80,12 @@ def grown(value: arb, slope: Ball, x: arb_series) -> arb_series:
     return (x.derivative() * slope).integral() + value
 
 
+def composed(taylor: list[arb], x: arb_series) -> arb_series:
+    """F(x) from the Taylor coefficients of F about the value of x."""
+    step = with_value(arb(0), x)
+    return arb_series(taylor)(step) if len(step) else arb_series(taylor[:1])  # FLINT refuses the step 0
+
+
 def same(x: arb, y: arb) -> bool:
     """Whether two balls are certainly the same number: both exact and equal."""
     return bool(x == y)
@@ -169,7 +175,7 @@ class Vocabulary:
 
     def sign(self, x: Ball) -> Ball:
         c = centre(x)
-        return _step(x, c.sgn(), not (c > 0 or c < 0))
+        return NAN if c.is_nan() else _step(x, c.sgn(), not (c > 0 or c < 0))  # FLINT's sgn of NaN is the ball of -1 and 1
 
     def abs(self, x: Ball) -> Ball:
         return self.maximum(x, -x)
@@ -323,18 +329,18 @@ class Vocabulary:
         """sin(pi x) / (pi x), 1 at 0."""
         c = centre(x)
         if isinstance(x, arb):
-            return (arb.pi() * x).sinc()
+            return NAN if x.is_nan() else (arb.pi() * x).sinc()  # FLINT's sinc of NaN is the ball of -1 and 1
         if not c.is_zero():
             return self.div(x.sin_pi(), arb.pi() * x)
         taylor = [arb(0)] * ctx.cap
         for k in range(0, ctx.cap, 2):
             taylor[k] = (-1) ** (k // 2) * arb.pi() ** k / arb(k + 1).gamma() / (k + 1)
-        return arb_series(taylor)(x)
+        return composed(taylor, x)
 
     def atan2(self, y: Ball, x: Ball) -> Ball:
         """The angle of (x, y), in (-pi, pi]; its jump is the negative x axis. Zero has no sign here."""
         y0, x0 = centre(y), centre(x)
-        angle = arb.atan2(y0, x0)
+        angle = NAN if y0.is_nan() or x0.is_nan() else arb.atan2(y0, x0)  # FLINT's atan2(NaN, -1) is the ball of -pi and pi
         if isinstance(y, arb) and isinstance(x, arb):
             return angle
         if not (x0 > 0 or y0 != 0 or (isinstance(y, arb) and y.is_zero() and x0 < 0)):
@@ -407,7 +413,7 @@ class Vocabulary:
             return self.digamma(1 - x) - arb.pi() * x.cot_pi()
         # psi(c + t) = psi(c) + sum over k >= 1 of (-1)^(k+1) zeta(k + 1, c) t^k
         taylor = [c.digamma()] + [(-1) ** (k + 1) * arb(k + 1).zeta(c) for k in range(1, ctx.cap)]
-        return arb_series(taylor)(with_value(arb(0), x))
+        return composed(taylor, x)
 
     def trigamma(self, x: Ball) -> Ball:
         c = centre(x)
@@ -417,4 +423,4 @@ class Vocabulary:
             return arb(2).zeta(c)
         # the derivative of digamma's series
         taylor = [(-1) ** k * (k + 1) * arb(k + 2).zeta(c) for k in range(ctx.cap)]
-        return arb_series(taylor)(with_value(arb(0), x))
+        return composed(taylor, x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -199,6 +200,32 @@ def test_a_ball_without_bounds_or_value_gives_no_certain_derivative(monkeypatch:
             assert not is_certain(taylor(getattr(b, name)(series), 1), 20)
             for other in (arb(1), arb_series([at, 1]), arb_series([1, 1])):
                 assert not is_certain(taylor(b.atan2(series, other), 1), 20)
+
+
+NO_VALUE = [n for n in dir(Vocabulary) if not n.startswith("_") and n not in ("number", "compare", "where") and "logical" not in n]
+
+
+@pytest.mark.parametrize("name", NO_VALUE)
+def test_no_function_makes_a_value_of_none(name: str) -> None:
+    # one without a value counts as constant, so a finite ball of it would have the certain derivative 0
+    form, none = getattr(b, name), arb("nan")
+    arity = len(inspect.signature(form).parameters)
+    others = [arb(1), arb(-2.5)] if arity == 2 else [None]
+    for other in others:
+        for given in ([none], [arb_series([none, 1])]):
+            arguments = given if other is None else [*given, other]
+            assert not is_certain(taylor(form(*arguments), 0), 1)
+            assert not is_certain(taylor(form(*arguments), 1), 1)
+            assert not is_certain(taylor(form(*reversed(arguments)), 1), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "at"), [("digamma", 2.0), ("digamma", -0.75), ("trigamma", 2.0), ("sinc", 0.0), ("sinc", 0.3), ("lgamma", 1.5)]
+)
+def test_functions_of_what_stays_constant_along_the_direction(name: str, at: float) -> None:
+    y = getattr(b, name)(arb_series([at, 0]))
+    assert taylor(y, 0).overlaps(getattr(b, name)(arb(at)))
+    assert taylor(y, 1).overlaps(arb(0))
 
 
 def test_rounding_functions() -> None:
