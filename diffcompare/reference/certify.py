@@ -303,6 +303,9 @@ class Reference:
         operator: str = "value",
         wrt: Sequence[str] | str | None = None,
         order: int = 1,
+        *,
+        tangent: Any = None,
+        cotangent: Any = None,
     ) -> list[Array]:
         """How far rounding every operation to this many binary digits may move each entry: a running error analysis.
 
@@ -312,7 +315,7 @@ class Reference:
         """
         f = self.function
         at = Point(self.program, f.inputs, [_checked(f, i, _looked_up(f, i, point)) for i in f.inputs])
-        the_plan = plan(f, operator, _chosen(f, wrt), order)
+        the_plan = plan(f, operator, _chosen(f, wrt), order, tangent, cotangent)
         radii = [np.full(shape, math.nan) for shape in the_plan.shapes]
         for group in the_plan.groups:
             with Arithmetic(digits, group.terms):
