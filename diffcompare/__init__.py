@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .check.operators import check_gradient, check_hessian, check_jacobian
+    from .check.result import Check, CheckFailed, CheckUndecided
     from .differentiate import (
         derivative,
         gradient,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Check",
+    "CheckFailed",
+    "CheckUndecided",
     "DiffCompareError",
     "DomainError",
     "Function",
@@ -48,6 +53,9 @@ __all__ = [
     "Unsupported",
     "__version__",
     "audit",
+    "check_gradient",
+    "check_hessian",
+    "check_jacobian",
     "compare",
     "derivative",
     "function",
@@ -70,6 +78,8 @@ __all__ = [
 ]
 
 _NAMES = {
+    "check.operators": "check_gradient check_hessian check_jacobian",
+    "check.result": "Check CheckFailed CheckUndecided",
     "differentiate": "derivative gradient hessian hvp jacobian jvp prepare value value_and_gradient vjp",
     "dsl.custom": "primitive",
     "dsl.function": "Function function symbol symbols",

@@ -368,6 +368,40 @@ def _explained(function: str, at: str | None, point: str | None, needed: bool = 
     return subject.function, where if isinstance(where, dict) else subject.point(where) if where else subject.points[0]
 
 
+# --- check ---
+
+
+class Claimed(StrEnum):
+    """What check takes the claim for."""
+
+    GRADIENT = "gradient"
+    JACOBIAN = "jacobian"
+    HESSIAN = "hessian"
+
+
+@app.command()
+def check(
+    function: Annotated[str, typer.Argument(help="MODULE:FUNCTION, the module of the current folder first.", show_default=False)],
+    gradient: Annotated[str, typer.Option(help="MODULE:GRADIENT, the claimed derivative.", show_default=False)],
+    at: Annotated[str, typer.Option(help="The point: x=3,w=[1,2]; a number or list; or MODULE:POINT.", show_default=False)],
+    operator: Annotated[Claimed, typer.Option(help="What the claim is.")] = Claimed.GRADIENT,
+    wrt: Annotated[
+        str | None, typer.Option(help="Arguments to differentiate by, by name: x,w. All by default.", show_default=False)
+    ] = None,
+    resolution: Annotated[float, typer.Option(help="Relative error of an entry that must not go unseen.")] = 1e-10,
+    trace: Annotated[bool, typer.Option(help="Trace the function, or only evaluate it.")] = True,
+) -> None:
+    """Hold a derivative written by hand to the truth. Exit code 0: agrees, 1: wrong, 2: cannot be asked, 3: undecided."""
+    from .check.command import exit_code, run_check
+    from .measure.points import read
+
+    names = None if wrt is None else [n.strip() for n in wrt.split(",")]
+    where = read(at) if "=" in at else at
+    found = run_check(function, gradient, where, operator.value, names, resolution=resolution, trace=trace)
+    typer.echo(str(found))
+    raise typer.Exit(exit_code(found))
+
+
 # --- list ---
 
 
