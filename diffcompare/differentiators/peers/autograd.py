@@ -18,7 +18,7 @@ from ...engines.base import Array, Engine
 from ...errors import Unsupported
 from ..base import Operator, Request, Runner
 from .arrays import Call, Forms, Vocabulary, program, whole_power
-from .library import Peer, PeerRunner
+from .library import Peer, PeerRunner, tabled
 
 
 class PeerAutograd(Peer):
@@ -140,13 +140,13 @@ class AutogradRunner(PeerRunner):
 
     def _jacobian(self, values: list[Any], directions: list[Any], joint: Shape) -> list[Any]:
         table = self._rows(self._of_wrt(values, joint), self._at(values, joint))
-        return self._blocks(table, [o.shape for o in self.request.function.outputs], joint)
+        return tabled(table, [o.shape for o in self.request.function.outputs], [w.shape for w in self.request.wrt])
 
     def _hessian(self, values: list[Any], directions: list[Any], joint: Shape) -> list[Any]:
         from autograd import elementwise_grad
 
         table = self._rows(elementwise_grad(self._of_wrt(values, joint)), self._at(values, joint))
-        return self._blocks(table, [w.shape for w in self.request.wrt], joint)
+        return tabled(table, [w.shape for w in self.request.wrt], [w.shape for w in self.request.wrt])
 
     def _hvp(self, values: list[Any], directions: list[Any], joint: Shape) -> list[Any]:
         """Reverse over reverse, as autograd.make_hvp: not every function has a forward rule."""
@@ -168,16 +168,6 @@ class AutogradRunner(PeerRunner):
             columns.append(g(u))
         flat = np.concatenate(columns, axis=-1)
         return self._split(flat, [o.size for o in outputs], [o.shape for o in outputs], joint)
-
-    def _blocks(self, table: Array, rows: Sequence[Shape], joint: Shape) -> list[Any]:
-        """joint + (rows, entries of wrt) as blocks joint + row + input."""
-        columns = [w.shape for w in self.request.wrt]
-        tops, lefts = (np.cumsum([0, *map(size_of, shapes)]) for shapes in (rows, columns))
-        return [
-            table[..., a:b, c:d].reshape(joint + r + s)
-            for a, b, r in zip(tops, tops[1:], rows, strict=False)
-            for c, d, s in zip(lefts, lefts[1:], columns, strict=False)
-        ]
 
 
 def _entry(f: Callable[[Any], Any], k: int, u: Any) -> Any:

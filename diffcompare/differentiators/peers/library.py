@@ -6,6 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 
 import numpy as np
 
@@ -107,3 +108,14 @@ class FlatRunner(PeerRunner):
         results = self.evaluate(points) if n else np.empty((0, int(ends[-1])))
         parts = np.split(results, ends[:-1], axis=1)
         return [np.ascontiguousarray(p).reshape(joint + b) for p, b in zip(parts, blocks, strict=True)]
+
+
+def tabled(table: Array, rows: Sequence[Shape], columns: Sequence[Shape]) -> list[Array]:
+    """A table batch + (entries of all rows, entries of all columns) as blocks batch + row + column, rows outermost."""
+    batch = table.shape[:-2]
+    tops, lefts = (np.cumsum([0, *map(size_of, shapes)]).tolist() for shapes in (rows, columns))
+    return [
+        table[..., a:b, c:d].reshape(batch + row + column)
+        for (a, b), row in zip(pairwise(tops), rows, strict=True)
+        for (c, d), column in zip(pairwise(lefts), columns, strict=True)
+    ]
