@@ -12,8 +12,10 @@ from . import (
     indexing,
     powers,
     rounding,
+    running,
     special,
     structural,
+    triangular,
     trigonometric,
 )
 from .function import Function, as_function, function, symbol, symbols
@@ -35,9 +37,11 @@ __all__ = [
     "indexing",
     "powers",
     "rounding",
+    "running",
     "special",
     "structural",
     "symbol",
     "symbols",
+    "triangular",
     "trigonometric",
 ]

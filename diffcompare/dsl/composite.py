@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -140,7 +141,8 @@ norm_ = register(
 )
 
 
-def _reduce(primitive: Reduction, x: Any, axis: Any, keepdims: bool) -> Expr:
+def reduce_by(primitive: Reduction, x: Any, axis: Any, keepdims: bool) -> Expr:
+    """The reduction over `axis`; over no axes, of each entry by itself."""
     x = as_expr(x)
     axes = reduced_axes(primitive.name, x, axis)
     if not axes:
@@ -152,25 +154,25 @@ def _reduce(primitive: Reduction, x: Any, axis: Any, keepdims: bool) -> Expr:
 @function_of_the_dsl
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
     """The largest entry over `axis`; k ties share the derivative, 1/k each."""
-    return _reduce(max_, x, axis, keepdims)
+    return reduce_by(max_, x, axis, keepdims)
 
 
 @function_of_the_dsl
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
     """The smallest entry over `axis`; k ties share the derivative, 1/k each."""
-    return _reduce(min_, x, axis, keepdims)
+    return reduce_by(min_, x, axis, keepdims)
 
 
 @function_of_the_dsl
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
     """log(sum(exp(x))) over `axis`, without overflow."""
-    return _reduce(logsumexp_, x, axis, keepdims)
+    return reduce_by(logsumexp_, x, axis, keepdims)
 
 
 @function_of_the_dsl
 def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
     """The Euclidean norm over `axis` (of all entries by default), without overflow; its gradient at the origin is 0."""
-    return _reduce(norm_, x, axis, keepdims)
+    return reduce_by(norm_, x, axis, keepdims)
 
 
 @function_of_the_dsl
@@ -188,6 +190,29 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
     if count == 0:
         raise ShapeError(f"mean: no entries along axis {axis} of shape {x.shape}")
     return sum_over(x, axis=axis, keepdims=keepdims) / float(count)
+
+
+@function_of_the_dsl
+def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Expr:
+    """The mean squared distance from the mean over `axis`, as np.var; not the mean of squares less a square, which cancels."""
+    distance, freedom = _distances("var", x, axis, ddof)
+    return sum_over(distance * distance, axis=axis, keepdims=keepdims) / freedom
+
+
+@function_of_the_dsl
+def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Expr:
+    """The standard deviation over `axis`, as np.std; its derivative is 0 where all entries are equal, as that of norm."""
+    distance, freedom = _distances("std", x, axis, ddof)
+    return norm(distance, axis=axis, keepdims=keepdims) / math.sqrt(freedom)
+
+
+def _distances(name: str, x: Any, axis: Any, ddof: float) -> tuple[Expr, float]:
+    """The entries' distances from their mean, and by how many their squares are divided."""
+    entries = as_expr(x)
+    count = size_of(tuple(entries.shape[a] for a in reduced_axes(name, entries, axis)))
+    if count <= ddof:
+        raise ShapeError(f"{name}: {count} entries along axis {axis} of shape {entries.shape} leave nothing to divide by with ddof={ddof}")
+    return entries - mean(entries, axis=axis, keepdims=True), float(count - ddof)
 
 
 def reduce_entries(primitive: Reduction, x: np.ndarray[Any, Any], axes: tuple[int, ...]) -> np.ndarray[Any, Any]:

@@ -14,8 +14,8 @@ from .core import BOOL, FUNCTIONS, Expr
 from .indexing import index
 from .numpy_moves import diagonal
 from .numpy_table import FORMS, Form, dsl, form
-from .shapes import Shape, joint_shape, size_of
-from .structural import broadcast, one_axis, reduced_axes, reshape, stack
+from .shapes import Shape, joint_shape
+from .structural import broadcast, one_axis, reshape, stack
 from .structural import sum as total
 
 # --- reductions ---
@@ -49,18 +49,12 @@ def _truth(a: Any) -> Expr:
 
 @form("var")
 def _var(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Expr:
-    """The mean squared distance from the mean, not E[x²] - E[x]², which cancels."""
-    x = as_expr(a)
-    distance = x - dsl("mean")(x, axis=axis, keepdims=True)
-    count = size_of(tuple(x.shape[k] for k in reduced_axes("var", x, axis)))
-    if count - ddof <= 0:
-        raise ShapeError(f"var: {count} entries along axis {axis} with ddof={ddof} leave nothing to divide by")
-    return total(distance * distance, axis=axis, keepdims=keepdims) / float(count - ddof)
+    return dsl("var")(a, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
 @form("std")
 def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Expr:
-    return dsl("sqrt")(_var(a, axis, ddof, keepdims))
+    return dsl("std")(a, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
 @form("ptp")

@@ -240,14 +240,12 @@ def _with_zeros(x: Expr, places: np.ndarray[Any, Any], fill: Any = 0.0) -> Expr:
 
 @form("tril")
 def _tril(m: Any, k: int = 0) -> Expr:
-    x = as_expr(m)
-    return dsl("where")(np.tril(np.ones(x.shape, bool), k), x, 0.0)
+    return dsl("tril")(m, k)
 
 
 @form("triu")
 def _triu(m: Any, k: int = 0) -> Expr:
-    x = as_expr(m)
-    return dsl("where")(np.triu(np.ones(x.shape, bool), k), x, 0.0)
+    return dsl("triu")(m, k)
 
 
 @form("pad")

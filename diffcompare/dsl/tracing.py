@@ -49,8 +49,6 @@ def _bitwise(name: str) -> Callable[..., Expr]:
 UFUNCS: dict[str, Callable[..., Expr]] = {
     "positive": lambda x: x,
     "conjugate": lambda x: x,
-    "square": lambda x: x * x,
-    "reciprocal": lambda x: 1.0 / x,
     "deg2rad": lambda x: x * (np.pi / 180.0),
     "radians": lambda x: x * (np.pi / 180.0),
     "rad2deg": lambda x: x * (180.0 / np.pi),
@@ -139,7 +137,7 @@ ADVICE = {
         ("linalg.eig", "linalg.eigh", "linalg.eigvals", "linalg.eigvalsh", "linalg.svd"), "there are no eigenvalues or singular values"
     ),
     **dict.fromkeys(("fmax", "fmin"), "use np.maximum and np.minimum, which keep NaN"),
-    **dict.fromkeys(("floor_divide", "fmod"), "use np.floor(a / b) or np.mod"),
+    "fmod": "use np.mod, whose result has the sign of the divisor",
     **dict.fromkeys(("convolve", "correlate"), "write the sum of shifted products in a loop, or gather with x[indices] and np.einsum"),
     **dict.fromkeys(("item", "tolist"), BY_VALUE + "leave it out, an expression stands for the value"),
     "fill": IN_PLACE,

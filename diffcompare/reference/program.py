@@ -172,9 +172,17 @@ def _fold(name: str) -> Callable[[Vocabulary, list[Any]], Any]:
     return folded
 
 
+def _product(entries: Sequence[Any]) -> Any:
+    total = entries[0]
+    for e in entries[1:]:
+        total = total * e
+    return total
+
+
 _REDUCTIONS: dict[str, Callable[[Vocabulary, list[Any]], Any]] = {
     "max": _fold("maximum"),
     "min": _fold("minimum"),
+    "prod": lambda b, entries: _product(entries),
     "logsumexp": lambda b, entries: _sum([e.exp() for e in entries]).log(),
     "norm": lambda b, entries: b.sqrt(_sum([e * e for e in entries])),
 }

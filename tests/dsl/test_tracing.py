@@ -46,7 +46,7 @@ SCALAR_UFUNCS = [u for u in vars(np).values() if isinstance(u, np.ufunc) and u.s
 SCIPY_UFUNCS = [scipy.special.erf, scipy.special.expit, scipy.special.xlogy, scipy.special.erfc, scipy.special.gammaln, scipy.special.psi]
 HAVE_NONE = {
     "frexp", "modf", "divmod", "ldexp", "gcd", "lcm", "left_shift", "right_shift", "bitwise_xor", "bitwise_count", "signbit", "copysign",
-    "nextafter", "spacing", "isnat", "fmod", "floor_divide", "fmax", "fmin", "logaddexp2", "trunc",
+    "nextafter", "spacing", "isnat", "fmod", "fmax", "fmin", "logaddexp2", "trunc",
 }  # fmt: skip
 
 
@@ -55,6 +55,8 @@ def arguments_of(ufunc, first, second):
         first, second = first > 0.5, second > 0.5
     if ufunc is np.arccosh:
         first = first + 1.0
+    if ufunc is np.arctanh:
+        first = 0.5 * first
     return [first, second][: ufunc.nin]
 
 
