@@ -12,6 +12,7 @@ from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, Unsupported
 from ..transforms.cost import Cost
 from . import ladder
+from . import noise as noises
 from .base import Differentiator, Operator, Request, Runner
 from .finite_difference import FiniteDifference
 from .ladder import Guess, Ladder, Status
@@ -32,15 +33,16 @@ class AdaptiveDifference(Differentiator):
     derivative.estimate(...) gives value, error and status; the error holds for at least 99 of 100 points of each family in
     tests/differentiators/test_adaptive.py. A jvp is the sum over all entries, so it costs as much as a gradient.
     noise: the relative error of the function's values if it is larger than rounding and constant over short steps, such as
-    2**-24 for a function that computes in float32 (what varies from step to step is measured).
+    2**-24 for a function that computes in float32 (what varies from step to step is measured). "estimate" measures that
+    too, with 42 evaluations more (see noise.py).
     What the bounds of the audit assume: never worse than fd.central with its default step.
     """
 
     family = "fd"
 
-    def __init__(self, noise: float = 0.0) -> None:
-        if not 0 <= noise < 1:
-            raise DiffCompareError(f"fd.adaptive: noise is a relative error between 0 and 1, got {noise!r}")
+    def __init__(self, noise: float | str = 0.0) -> None:
+        if not (noise == noises.ESTIMATE if isinstance(noise, str) else 0 <= noise < 1):
+            raise DiffCompareError(f"fd.adaptive: noise is a relative error between 0 and 1, got {noise!r}, or {noises.ESTIMATE!r}")
         self.noise = noise
         self.name = f"fd.adaptive(noise={noise!r})" if noise else "fd.adaptive"
         self._promise = FiniteDifference("central")
@@ -74,17 +76,19 @@ class AdaptiveDifference(Differentiator):
 class AdaptiveRunner(Runner):
     """Ladders for chunks of entries; positions take 136 numbers for each entry of the inputs beside the memory given."""
 
-    def __init__(self, request: Request, engine: Engine, precision: str, memory: int, noise: float) -> None:
+    def __init__(self, request: Request, engine: Engine, precision: str, memory: int, noise: float | str) -> None:
         self._request = request
         self._primal = Primal(request.function, request, engine, precision, memory)
         info = np.finfo(precision)
-        self._floor = max(float(info.eps) / 2, noise)
+        self._measured = isinstance(noise, str)
+        self._floor = float(info.eps) / 2 if isinstance(noise, str) else max(float(info.eps) / 2, noise)
         self._rungs = {"fine": info.nmant - 8, "wide": info.nmant // 2 - 2}
         self.function = request.function
         self.compile_s, self.source = self._primal.compile_s, self._primal.source
         is_value = request.operator is Operator.VALUE
         self.single = self._primal.single if is_value else None
-        self.calls = 1 if is_value else 1 + 2 * sum(self._rungs.values()) * self._primal.entries
+        each = 2 * sum(self._rungs.values()) + (noises.EVALUATIONS if self._measured else 0)
+        self.calls = 1 if is_value else 1 + each * self._primal.entries
 
     @property
     def cost(self) -> Cost:
@@ -134,11 +138,15 @@ class AdaptiveRunner(Runner):
         layers = [
             [pairs[rung][side] for pairs in by_input[kind]] for kind, n in self._rungs.items() for side in (0, 1) for rung in range(n)
         ]
+        steps_taken = len(layers)
+        if self._measured:
+            around = [noises.lines(x) for x in xs]
+            layers += [[at[k] for at in around] for k in range(noises.EVALUATIONS)]
         for chunk in primal.chunks(primal.entries, len(layers), joint):
             entries = np.arange(chunk.start, chunk.stop)
             parts = [primal(primal.moved(values, [(entries, layers[part])])) for part in primal.chunks(len(layers), len(entries), joint)]
             results = [np.concatenate(p) for p in zip(*parts, strict=True)]
-            steps = np.stack([primal.gathered(differences(layer, xs), entries, joint) for layer in layers])
+            steps = np.stack([primal.gathered(differences(layer, xs), entries, joint) for layer in layers[:steps_taken]])
             resolution = primal.gathered([np.spacing(np.abs(x)) for x in xs], entries, joint)
             guesses = []
             for result, middle, core in zip(results, centre, primal.shapes, strict=True):
@@ -148,7 +156,7 @@ class AdaptiveRunner(Runner):
             yield chunk, guesses
 
     def _guess(self, result: Array, centre: Array, steps: Array, resolution: Array) -> Guess:
-        """From the values of all layers, in float64 whatever they were computed in."""
+        """From the values of all layers, in float64 whatever they were computed in; those after the ladders measure the noise."""
         ladders, start = [], 0
         for n in self._rungs.values():
             up, down = slice(start, start + n), slice(start + n, start + 2 * n)
@@ -159,7 +167,8 @@ class AdaptiveRunner(Runner):
                 Ladder(h, result[up].astype(np.float64), result[down].astype(np.float64), np.asarray(centre, np.float64), lost, asymmetry)
             )
             start += 2 * n
-        return ladder.derivative(ladders[0], ladders[1], self._floor)
+        known = noises.measured(result[start:], centre, float(np.finfo(centre.dtype).eps)) if self._measured else 0.0
+        return ladder.derivative(ladders[0], ladders[1], self._floor, known)
 
     # --- operators ---
 

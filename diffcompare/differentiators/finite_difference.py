@@ -12,6 +12,7 @@ from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, Unsupported
 from ..transforms.cost import Cost
+from . import noise as noises
 from . import single_point
 from .base import Differentiator, Operator, Request, Runner
 from .complex_step import ComplexRunner
@@ -34,6 +35,9 @@ class FiniteDifference(Differentiator):
         The default is absolute, as in SciPy: it loses digits where f varies over lengths far below 1 (1/x near 0),
         relative loses all of them at every small x where f varies over lengths about 1, the commoner case.
     accuracy: truncation order of first and higher derivatives, 1 for one-sided and 2 for central kinds by default.
+    noise: "estimate" measures the noise of the function and its higher derivative at every point, along every entry of the
+        inputs, and takes the step that balances them (see noise.py): for functions with errors far above rounding, such as
+        simulations, or of a length far from the scale. First derivatives only, and none along a tangent.
 
     The quotient is by the difference of the arguments after rounding, never by the h that was asked for. A step so
     small that no argument moves gives NaN. Kinks have no convention here: the result is what the stencil sees.
@@ -42,7 +46,9 @@ class FiniteDifference(Differentiator):
 
     family = "fd"
 
-    def __init__(self, kind: str, step: float | None = None, scale: str | None = None, accuracy: int | None = None) -> None:
+    def __init__(
+        self, kind: str, step: float | None = None, scale: str | None = None, accuracy: int | None = None, noise: str | None = None
+    ) -> None:
         if kind not in (*KINDS, "complex"):
             raise DiffCompareError(f"finite differences are {', '.join(KINDS)} or complex, not {kind!r}")
         if scale is not None and scale not in SCALES:
@@ -51,10 +57,15 @@ class FiniteDifference(Differentiator):
             raise DiffCompareError(f"fd.{kind}: a step is a positive finite number, got {step!r}")
         if kind == "complex" and accuracy is not None:
             raise DiffCompareError("fd.complex: accuracy= belongs to real differences; the complex step leaves no truncation error")
+        if noise not in (None, noises.ESTIMATE):
+            raise DiffCompareError(f"fd.{kind}: noise is {noises.ESTIMATE!r} or left out, not {noise!r}")
+        if noise is not None and (kind == "complex" or step is not None):
+            reason = "its error does not depend on the step" if kind == "complex" else "it finds the step: leave step= out"
+            raise DiffCompareError(f"fd.{kind}: noise={noise!r} has no use here, {reason}")
         if kind != "complex":
             stencil(kind, 1, accuracy)  # refuses what makes no stencil
-        self.kind, self.step, self.scale, self.accuracy = kind, step, scale, accuracy
-        options = {"step": step, "scale": scale, "accuracy": accuracy}
+        self.kind, self.step, self.scale, self.accuracy, self.noise = kind, step, scale, accuracy, noise
+        options = {"step": step, "scale": scale, "accuracy": accuracy, "noise": noise}
         given = ", ".join(f"{k}={v!r}" for k, v in options.items() if v is not None)
         self.name = f"fd.{kind}({given})" if given else f"fd.{kind}"
 
@@ -124,7 +135,7 @@ class FiniteDifference(Differentiator):
         return s.truncation * h**s.accuracy * higher + s.rounding * noise * epsilon * value / h**order
 
     def __reduce__(self) -> Any:
-        return type(self), (self.kind, self.step, self.scale, self.accuracy)
+        return type(self), (self.kind, self.step, self.scale, self.accuracy, self.noise)
 
 
 class DifferenceRunner(Runner):
@@ -136,6 +147,9 @@ class DifferenceRunner(Runner):
         second = request.operator in (Operator.HESSIAN, Operator.HVP)
         if second and method.accuracy not in (None, stencil(method.kind).accuracy):
             raise Unsupported(f"{method.name}: {request.operator} has stencils of the least accuracy only; leave accuracy= out")
+        if method.noise is not None and (self._order > 1 or request.operator is Operator.JVP):
+            what = f"a derivative of order {self._order}" if request.operator is Operator.DERIVATIVE else request.operator.value
+            raise Unsupported(f"{method.name} finds steps for first derivatives along the axes, not for {what}: leave noise= out")
         self._stencil = method.stencil(self._order)
         self._first = method.stencil(1)
         self._primal = Primal(request.function, request, engine, precision, memory)
@@ -148,6 +162,8 @@ class DifferenceRunner(Runner):
     def _single(self) -> Single | None:
         """The call on floats, where the engine has one and the stencil two nodes."""
         primal, operator = self._primal, self._request.operator
+        if self._method.noise is not None and operator is not Operator.VALUE:
+            return None
         if operator is Operator.VALUE or primal.single is None:
             return primal.single
         if operator not in FIRST or self._stencil is not self._first or len(self._first.nodes) != 2:
@@ -160,7 +176,13 @@ class DifferenceRunner(Runner):
         return self._method.scale_at(x) * self._step
 
     def _count(self) -> int:
-        """Evaluations of the primal in one call at one point; the value at x itself counts once."""
+        """Evaluations of the primal in one call at one point; the value at x itself counts once, and once more for the noise."""
+        extra = 0
+        if self._method.noise is not None and self._request.operator is not Operator.VALUE:
+            extra = 1 + self._primal.entries * noises.evaluations(self._first)
+        return extra + self._count_quotients()
+
+    def _count_quotients(self) -> int:
         n, nodes = self._primal.entries, self._first.nodes
         centre = 0 in nodes
         gradient = (len(nodes) - centre) * n + centre
@@ -197,6 +219,9 @@ class DifferenceRunner(Runner):
             Operator.HESSIAN: self._hessian,
         }
         spread, joint = self._primal.spread(values)
+        if self._method.noise is not None:  # every point has its own steps
+            for place in self._primal.places:
+                spread[place] = np.broadcast_to(spread[place], joint + self._primal.cores[place])
         with np.errstate(all="ignore"):
             return operators[self._request.operator](spread, joint, directions)
 
@@ -205,8 +230,9 @@ class DifferenceRunner(Runner):
     def _wrt(self, values: Sequence[Array]) -> list[Array]:
         return self._primal.raveled([values[p] for p in self._primal.places])
 
-    def _steps(self, values: Sequence[Array]) -> list[Array]:
-        return [self._method.scales(x) * x.dtype.type(self._step) for x in self._wrt(values)]
+    def _steps(self, values: list[Array], joint: Shape) -> list[Array]:
+        usual = [self._method.scales(x) * x.dtype.type(self._step) for x in self._wrt(values)]
+        return usual if self._method.noise is None else noises.steps(self._primal, values, joint, usual, self._first)
 
     def _slopes(self, values: list[Array], joint: Shape, steps: Sequence[Array], base: list[Array] | None) -> Any:
         """Chunks (slice of entries, for each output the first derivatives (rows,) + joint batch + output's shape).
@@ -239,7 +265,7 @@ class DifferenceRunner(Runner):
 
     def _derivative(self, values: list[Array], joint: Shape, directions: Sequence[Array]) -> list[Array]:
         nodes = self._stencil.nodes
-        xs, steps = self._wrt(values), self._steps(values)
+        xs, steps = self._wrt(values), self._steps(values, joint)
         positions = [shifted(xs, steps, m) for m in nodes]
         entry = np.zeros(1, dtype=np.intp)
         parts: list[list[Array]] = []
@@ -258,7 +284,7 @@ class DifferenceRunner(Runner):
         primal, n = self._primal, len(self._primal.sizes)
         base = self._base(values)
         blocks = primal.blocks(joint, primal.shapes)
-        for chunk, quotients in self._slopes(values, joint, self._steps(values), base):
+        for chunk, quotients in self._slopes(values, joint, self._steps(values, joint), base):
             for k, q in enumerate(quotients):
                 primal.store(blocks[k * n : (k + 1) * n], chunk, q)
         if self._request.operator is Operator.VALUE_AND_GRADIENT:
@@ -271,7 +297,7 @@ class DifferenceRunner(Runner):
         batch = np.broadcast_shapes(joint, *(d.shape[: d.ndim - n] for d, n in zip(directions, ndims, strict=True)))
         vectors = [d.reshape((1,) * (len(batch) + n - d.ndim) + d.shape) for d, n in zip(directions, ndims, strict=True)]
         blocks = primal.blocks(batch, [()])
-        for chunk, quotients in self._slopes(values, joint, self._steps(values), self._base(values)):
+        for chunk, quotients in self._slopes(values, joint, self._steps(values, joint), self._base(values)):
             lead = (1,) * (len(batch) - len(joint))
             aligned = [q.reshape(q.shape[:1] + lead + q.shape[1:]) for q in quotients]
             primal.store(blocks, chunk, np.broadcast_to(weighted_sum(aligned, vectors, ndims), (chunk.stop - chunk.start, *batch)))
@@ -320,7 +346,7 @@ class DifferenceRunner(Runner):
         """The difference along t of gradients by differences: 4-point mixed second differences for the central kind."""
         primal = self._primal
         values, tangents, h = self._along(values, joint, directions)
-        steps = [s[None] for s in self._steps(values)]  # those of x at every node: truncation errors cancel
+        steps = [s[None] for s in self._steps(values, joint)]  # those of x at every node: truncation errors cancel
         moved, along = self._moved_along(values, tangents, h, self._first.nodes)
         batch = (len(self._first.nodes), *h.shape)
         gradients = primal.blocks(batch, [()])
@@ -332,7 +358,7 @@ class DifferenceRunner(Runner):
     def _hessian(self, values: list[Array], joint: Shape, directions: Sequence[Array]) -> list[Array]:
         """Second differences on the diagonal, differences of differences beside it, each divided by the steps taken."""
         primal, n = self._primal, self._primal.entries
-        steps = self._steps(values)
+        steps = self._steps(values, joint)
         table = np.empty((n, n, *joint), primal.dtype)
         singles = self._diagonal(values, joint, steps, table)
         low, high = self._first.nodes

@@ -142,12 +142,12 @@ def narrowed(fine: tuple[Array, Array], wide: tuple[Array, Array]) -> tuple[Arra
     return np.where(use, b, a), np.where(use, b_error, a_error)
 
 
-def derivative(fine: Ladder, wide: Ladder, floor: float) -> Guess:
+def derivative(fine: Ladder, wide: Ladder, floor: float, known: Array | float = 0.0) -> Guess:
     """The derivative from a ladder scaled to the smaller of |x| and 1, and one scaled to the larger.
 
-    floor: the error that a value of f has at least, relative to it.
+    floor: the error that a value of f has at least, relative to it. known: the standard deviation of its noise, where that is known.
     """
-    noise = fine.noise()
+    noise = np.maximum(fine.noise(), NOISE * known)
     value, error = narrowed(*(extrapolated(*ladder.central(noise, floor), ladder, 2) for ladder in (fine, wide)))
     sides = [
         narrowed(*(extrapolated(*ladder.one_sided(right, noise, floor), ladder, 1) for ladder in (fine, wide))) for right in (True, False)
