@@ -37,7 +37,8 @@ class FiniteDifference(Differentiator):
     accuracy: truncation order of first and higher derivatives, 1 for one-sided and 2 for central kinds by default.
     noise: "estimate" measures the noise of the function and its higher derivative at every point, along every entry of the
         inputs, and takes the step that balances them (see noise.py): for functions with errors far above rounding, such as
-        simulations, or of a length far from the scale. First derivatives only, and none along a tangent.
+        simulations, or of a length far from the scale. First derivatives only, and none along a tangent. expected_error and
+        the bounds of the audit stay those of the default step.
 
     The quotient is by the difference of the arguments after rounding, never by the h that was asked for. A step so
     small that no argument moves gives NaN. Kinks have no convention here: the result is what the stencil sees.
