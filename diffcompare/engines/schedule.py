@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..dsl.core import CONSTANT, INPUT, Expr
 from ..dsl.function import Function
-from ..dsl.walk import postorder
 from ..transforms.lower import lower
+from ..transforms.order import evaluation_order
 
 SOURCE_LIMIT = 20_000
 """Up to this many instructions an engine prints source and compiles it; beyond, it runs a tape (compile() is superlinear)."""
@@ -35,7 +35,7 @@ class Schedule:
 def schedule(function: Function, keep: Callable[[Expr], bool] = lambda node: False) -> Schedule:
     """The instructions of a function, composites written out except those that the caller keeps."""
     outputs = lower(function.outputs, keep)
-    order = postorder(outputs)
+    order = evaluation_order(outputs)
     depends = _dependencies(order, function.inputs)
     constants = tuple(n for n in order if n.primitive is CONSTANT)
     inner = [n for n in order if n.args]

@@ -62,7 +62,7 @@ def partials(node: Expr, result: Expr, at: Mapping[Expr, float]) -> list[Expr | 
 
 
 def readable(rule: Expr, at: Mapping[Expr, float]) -> Expr:
-    """A rule as it reads at the point: branches taken, |x| = x where x > 0, a factor's guard against 0 times infinity left out."""
+    """A rule as it reads at the point: branches taken, |x| = x where x > 0, guards of zeros and infinities left out."""
     order = postorder([rule])
     values = dict(zip(order, evaluate(order, at), strict=True))
     new: dict[Expr, Expr] = {}
@@ -74,6 +74,8 @@ def readable(rule: Expr, at: Mapping[Expr, float]) -> Expr:
         elif name == "inside":
             new[node] = args[1] if values[node.args[0]] else constant(math.nan)
         elif name == "abs" and not values[node.args[0]] < 0:
+            new[node] = args[0]
+        elif name == "add" and number(args[1]) == 0.0:  # it makes -0.0 a +0.0
             new[node] = args[0]
         elif name == "chain_mul":
             new[node] = mul(*args)

@@ -13,8 +13,8 @@ from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
 from ..dsl.shapes import size_of
 from ..dsl.structural import Scatter, Structural, Sum
-from ..dsl.walk import postorder
 from .lower import lower
+from .order import evaluation_order
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ ARITHMETIC = frozenset(
 def cost(function: Function) -> Cost:
     """The cost of a function, composites written out, shared nodes counted once."""
     outputs = lower(function.outputs)
-    order = postorder(outputs)
+    order = evaluation_order(outputs)
     count: Counter[str] = Counter()
     for node in order:
         for kind, n in _operations(node):
@@ -85,14 +85,22 @@ def _peak(order: Sequence[Expr], outputs: Sequence[Expr]) -> int:
             last[a] = k
     for o in outputs:
         last[o] = len(order)
+    for k, node in reversed(list(enumerate(order))):
+        if not _owns(node):  # a view keeps the memory of its argument
+            for a in node.args:
+                last[a] = max(last[a], last.get(node, k))
     live = peak = 0
     dying: dict[int, int] = {}
     for k, node in enumerate(order):
-        owns = node.primitive not in (INPUT, CONSTANT) and not (isinstance(node.primitive, Structural) and node.primitive.view)
-        if owns:
+        if _owns(node):
             live += node.size
             peak = max(peak, live)
             end = last.get(node, k)
             dying[end] = dying.get(end, 0) + node.size
         live -= dying.pop(k, 0)
     return peak
+
+
+def _owns(node: Expr) -> bool:
+    """Whether a node takes memory of its own."""
+    return node.primitive not in (INPUT, CONSTANT) and not (isinstance(node.primitive, Structural) and node.primitive.view)

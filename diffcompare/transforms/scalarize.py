@@ -52,7 +52,7 @@ def _entries(node: Expr) -> Array:
 
 def _named(values: Array, name: str) -> Array:
     """The entries under names of their own; the name itself where there is only one."""
-    entries = [label_.apply([values[k]], (entry_name(name, k),)) for k in np.ndindex(values.shape)]
+    entries = [label_.apply([e], (entry_name(name, k),)) for k, e in zip(np.ndindex(values.shape), values.flat, strict=True)]
     return _filled(values.shape, entries)
 
 
