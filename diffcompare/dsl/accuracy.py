@@ -26,3 +26,9 @@ class Bound:
 
 
 PROMISE = Bound(4.0)
+
+SINGLE = 1.5
+"""In float32 the bounds are so many times those in float64, in ulp of float32: elementary functions of that precision err by more.
+
+They hold where value and derivative lie between 1e-30 and 1e30: closer to the ends of float32 factors over- and underflow.
+"""

@@ -11,6 +11,9 @@ import numpy as np
 from ..errors import DiffCompareError
 from .core import BOOL, CONSTANT, REAL, Expr, clip, intern
 
+NORMAL_MIN = 2.2250738585072014e-308
+"""The smallest normal float64. Prepared for another precision, this constant is the smallest normal number of that one."""
+
 _bits = struct.Struct("d").pack
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from . import complex_forms as forms
 from .accuracy import Bound
 from .arithmetic import abs_, inside, le, lt, sign, sqrt, where
@@ -154,13 +156,18 @@ asech_slope = register(
 )
 
 ROOT_HALF = math.sqrt(0.5)
+ROOT_HALF_HEAD = float(np.float32(ROOT_HALF))
 ROOT_HALF_RESIDUE = -1.3671617315323846e-16
 """1 - 2 ROOT_HALF², of the rounded constant."""
 
 
 def _one_minus_two_squares(x: Expr) -> Expr:
-    """1 - 2x², by its distance from the root: x² itself, rounded, would leave no digit near 1/√2."""
-    return ROOT_HALF_RESIDUE - 2.0 * ((x - ROOT_HALF) * (x + ROOT_HALF))
+    """1 - 2x², by the distance from its root: x² itself, rounded, would leave no digit near 1/√2.
+
+    The root is subtracted in two parts, of which the first is the same in float32, so that the distance is right there too.
+    """
+    distance = x - ROOT_HALF_HEAD - (ROOT_HALF - ROOT_HALF_HEAD)
+    return ROOT_HALF_RESIDUE - 2.0 * (distance * (x + ROOT_HALF))
 
 
 asech = register(

@@ -6,10 +6,9 @@ Their partials serve the second derivatives of x**y; beyond those no bound is pr
 from __future__ import annotations
 
 from .arithmetic import MIXED, abs_, chain_mul, eq, lt, ne, pow_, where
+from .constants import NORMAL_MIN
 from .core import FUNCTIONS, Expr, register
 from .elementwise import INF, LINE, POSITIVE, Elementwise
-
-NORMAL_MIN = 2.2250738585072014e-308
 
 
 def _shifted_power(x: Expr, y: Expr, k: int) -> Expr:

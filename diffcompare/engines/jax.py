@@ -22,6 +22,7 @@ from ..dsl.shapes import Shape
 from ..dsl.structural import Broadcast, Concatenate, Scatter, Structural, Sum, Take, align
 from ..errors import TooLarge, Unsupported
 from .base import Array, Compiled, Engine
+from .kernels import constant_in
 from .schedule import Schedule, schedule
 
 LIMIT = 10_000
@@ -124,7 +125,7 @@ def traceable(plan: Schedule, dtype: np.dtype[Any], forms: Forms | None = None) 
         return own or _kernel(node)
 
     steps = [(node, call(node)) for node in (*plan.prelude, *plan.body)]
-    constants = {c: _constant(c, dtype) for c in plan.constants}
+    constants = {c: np.asarray(constant_in(c, dtype), bool if c.dtype == BOOL else dtype) for c in plan.constants}
 
     def run(*values: Any) -> list[Any]:
         memory: dict[Expr, Any] = dict(constants)
@@ -134,10 +135,6 @@ def traceable(plan: Schedule, dtype: np.dtype[Any], forms: Forms | None = None) 
         return [memory[o] for o in plan.outputs]
 
     return run
-
-
-def _constant(node: Expr, dtype: np.dtype[Any]) -> Any:
-    return np.asarray(literal(node), bool if node.dtype == BOOL else dtype)
 
 
 def _kernel(node: Expr) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dsl.composite import Composite
+from ..dsl.constants import NORMAL_MIN, literal
 from ..dsl.contraction import Einsum
 from ..dsl.core import Expr
 from ..dsl.elementwise import Elementwise
@@ -47,6 +48,14 @@ def elementwise_kernel(primitive: Elementwise) -> Kernel:
         if function is not None:
             return function  # type: ignore[no-any-return]
     raise Unsupported(f"{primitive.name} has no NumPy form (array={primitive.array!r})")
+
+
+def constant_in(node: Expr, dtype: np.dtype[Any]) -> Any:
+    """The value of a constant for a precision: numbers and bools bare, arrays of that dtype (or bool)."""
+    value = literal(node)
+    if isinstance(value, np.ndarray):
+        return value if value.dtype == bool else value.astype(dtype, copy=False)
+    return float(np.finfo(dtype).tiny) if value == NORMAL_MIN else value
 
 
 def chain_mul(p: Any, t: Any) -> Any:

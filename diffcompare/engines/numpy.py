@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..dsl.constants import literal
 from ..dsl.core import BOOL, CONSTANT, INPUT, Expr
 from ..dsl.elementwise import Elementwise, number
 from ..dsl.function import Function
 from ..dsl.structural import Broadcast
 from ..errors import Unsupported
 from .base import Array, Compiled, Engine
-from .kernels import Kernel, aligner, kernel
+from .kernels import Kernel, aligner, constant_in, kernel
 from .schedule import SOURCE_LIMIT, Schedule, lifetimes, schedule
 
 
@@ -60,7 +59,7 @@ class NumpyCompiled(Compiled):
         self._dtype = dtype
         self._cores = [len(i.shape) for i in plan.inputs]
         self._instructions, self._aligned = _instructions(plan)
-        self._constants = {c: _constant(c, dtype) for c in plan.constants}
+        self._constants = {c: constant_in(c, dtype) for c in plan.constants}
         self._evaluate_prelude(plan)
         self._fresh = _fresh_outputs(plan)
         self.source = ""
@@ -86,7 +85,9 @@ class NumpyCompiled(Compiled):
         if not any(batches):
             with np.errstate(all="ignore"):
                 results = self._plain(*values)
-            return [np.array(r) if fresh else r for r, fresh in zip(results, self._fresh, strict=True)]
+            return [
+                np.array(r, self._type(o)) if fresh else r for r, o, fresh in zip(results, self._plan.outputs, self._fresh, strict=True)
+            ]
         joint = np.broadcast_shapes(*batches)
         n = len(joint)
         spread = [v.reshape((1,) * (n - len(b)) + v.shape) for v, b in zip(values, batches, strict=True)]
@@ -97,7 +98,7 @@ class NumpyCompiled(Compiled):
     def _whole(self, value: Any, joint: tuple[int, ...], output: Expr, fresh: bool) -> Array:
         """The output over the whole joint batch, in memory of its own."""
         shape = joint + output.shape
-        value = np.asarray(value)
+        value = np.asarray(value, self._type(output))
         if value.shape != shape:
             value = value.reshape((1,) * (len(shape) - value.ndim) + value.shape) if value.ndim < len(shape) else value
             return np.array(np.broadcast_to(value, shape))
@@ -111,13 +112,6 @@ class NumpyCompiled(Compiled):
             for node in step.free:
                 del memory[node]
         return [memory[o] for o in self._plan.outputs]
-
-
-def _constant(node: Expr, dtype: np.dtype[Any]) -> Any:
-    value = literal(node)
-    if isinstance(value, np.ndarray) and value.dtype != bool:
-        return value.astype(dtype, copy=False)
-    return value
 
 
 def _fresh_outputs(plan: Schedule) -> list[bool]:
@@ -183,9 +177,8 @@ def _compiled_source(compiled: NumpyCompiled, batch: bool) -> tuple[Callable[...
         names[node] = f"x{k}"
         header.append(f"# x{k} is {node.params[0]}, shape {node.shape}")
     for node, value in compiled._constants.items():
-        scalar = number(node) if not node.shape else None
-        if scalar is not None and np.isfinite(scalar):
-            names[node] = repr(scalar)
+        if isinstance(value, float) and np.isfinite(value):
+            names[node] = repr(value)
         else:
             names[node] = f"c{len(space)}"
             space[names[node]] = value
