@@ -13,7 +13,7 @@ from . import complex_forms as forms
 from .accuracy import Bound
 from .arithmetic import abs_, eq, floor, inside, le, lt, maximum, minimum, real, sqrt, where
 from .core import Expr, register
-from .elementwise import POSITIVE, Elementwise, Interval
+from .elementwise import INF, POSITIVE, Elementwise, Interval
 
 THIRD = Bound(8.0, "serves the third derivative of the function whose slope it is")
 SUM_OF_SQUARES = Bound(8.0, "1 + x² is rounded twice before it is squared: six roundings in a row")
@@ -52,7 +52,8 @@ expm1: Elementwise = register(
 log: Elementwise = register(
     Elementwise(
         "log",
-        partials=lambda y, x: (inside(le(0.0, x), 1.0 / abs_(x)),),  # NaN below 0, where log is NaN; +inf at -0.0
+        # NaN below 0, where log is NaN; x + 0 is +0.0 at -0.0, so that the slope is +inf; with |x| the second derivative at 0 would be 0
+        partials=lambda y, x: (inside(le(0.0, x), 1.0 / (x + 0.0)),),
         singular=lambda node: True,
         array="log",
         scalar="log",
@@ -194,8 +195,10 @@ hypot_slope = register(
     Elementwise(
         "hypot_slope",
         2,
-        # x / h, 0 at the origin: the subgradient of least norm
-        evaluate=lambda x, y: where(eq(hypot(x, y), 0.0), 0.0, x / hypot(x, y)),
+        # x / h, 0 at the origin: the subgradient of least norm; by halves where h overflows and the slope does not
+        evaluate=lambda x, y: where(
+            eq(hypot(x, y), 0.0), 0.0, where(lt(hypot(x, y), INF), x / hypot(x, y), 0.5 * x / hypot(0.5 * x, 0.5 * y))
+        ),
         partials=lambda s, x, y: (_hypot_second(y, y, hypot(x, y)), -_hypot_second(x, y, hypot(x, y))),
         singular=lambda node: True,
         kinks=lambda x, y: eq(hypot(x, y), 0.0),

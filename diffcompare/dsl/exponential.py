@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from . import complex_forms as forms
-from .arithmetic import abs_, eq, inside, le, where
+from .arithmetic import eq, inside, le, where
 from .core import Expr, register
 from .elementary import log
 from .elementwise import INF, LINE, NONZERO, POSITIVE, Elementwise, fold
@@ -30,8 +30,8 @@ exp2: Elementwise = register(
 
 
 def _slope(x: Expr, factor: float) -> Expr:
-    """factor / x where a logarithm is defined, +inf at both zeros."""
-    return inside(le(0.0, x), factor / abs_(x))
+    """factor / x where a logarithm is defined, +inf at both zeros: x + 0 is +0.0 at -0.0."""
+    return inside(le(0.0, x), factor / (x + 0.0))
 
 
 log2 = register(
@@ -64,8 +64,8 @@ log10 = register(
 
 
 def _xlogy_slope(x: Expr, y: Expr) -> Expr:
-    """x / y where x log(y) is defined, 0 for x = 0."""
-    return inside(le(0.0, y) | (eq(x, 0.0) & eq(y, y)), where(eq(x, 0.0), 0.0, x / abs_(y)))
+    """x / y where x log(y) is defined, 0 for x = 0; only where y > 0 has it a slope of its own along x there. y + 0 is no -0.0."""
+    return inside(le(0.0, y) | (eq(x, 0.0) & eq(y, y)), where(eq(x, 0.0) & le(y, 0.0), 0.0, x / (y + 0.0)))
 
 
 xlogy = register(
