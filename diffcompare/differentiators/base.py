@@ -341,6 +341,11 @@ class Derivative:
     def __repr__(self) -> str:
         return f"<{self.operator} of {self.primal.name} with respect to {', '.join(self.wrt)} by {self.method} on {self.engine}>"
 
+    def _repr_html_(self) -> str:
+        from .shown import derivative_html
+
+        return derivative_html(self)
+
 
 def _wrt_names(function: Function, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
     if wrt is None:
