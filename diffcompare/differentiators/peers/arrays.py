@@ -43,7 +43,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def reduction(self, name: str, axes: tuple[int, ...]) -> Call:
-        """sum, max or min over axes."""
+        """sum, prod, max or min over axes."""
 
     @abstractmethod
     def broadcast_to(self, x: Any, shape: Shape) -> Any:
@@ -64,6 +64,17 @@ class Vocabulary(ABC):
     @abstractmethod
     def indices(self, values: Any) -> Any:
         """Integers as an index."""
+
+
+def one_by_one(reduce: Callable[[Any, int], Any], axes: Sequence[int]) -> Call:
+    """A reduction over several negative axes from one over a single axis."""
+
+    def over(x: Any) -> Any:
+        for axis in sorted(axes):  # from the left: axes further right keep their numbers
+            x = reduce(x, axis)
+        return x
+
+    return over
 
 
 def whole_power(node: Expr) -> Call | None:

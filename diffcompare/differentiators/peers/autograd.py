@@ -17,8 +17,8 @@ from ...dsl.shapes import Shape, size_of
 from ...engines.base import Array, Engine
 from ...errors import Unsupported
 from ..base import Operator, Request, Runner
-from .arrays import Call, Forms, Vocabulary, program, whole_power
-from .library import Peer, PeerRunner, tabled
+from .arrays import Call, Forms, Vocabulary, one_by_one, program, whole_power
+from .library import Peer, PeerRunner, quiet, tabled
 
 
 class PeerAutograd(Peer):
@@ -63,7 +63,7 @@ class AutogradRunner(PeerRunner):
             Operator.VJP: self._vjp,
             Operator.HVP: self._hvp,
         }
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), quiet():  # autograd warns where an output does not depend on an input
             return [np.asarray(r) for r in rules[self.request.operator](list(wide[:n]), list(wide[n:]), joint)]
 
     # --- the function of one array u, joint + (entries of wrt,), giving joint + (entries of the outputs,) ---
@@ -192,6 +192,11 @@ class Words(Vocabulary):
             "logsumexp": lambda node: lambda x: special.logsumexp(x, axis=node.params[0]),
             "norm": lambda node: (lambda x: anp.linalg.norm(x, axis=node.params[0][0])) if len(node.params[0]) == 1 else None,
             "pow": whole_power,
+            "gauss": lambda node: lambda x: anp.exp(-(x**2)),
+            "log_sigmoid": lambda node: lambda x: -anp.logaddexp(0.0, -x),
+            "sinc": lambda node: anp.sinc,
+            "digamma": lambda node: special.psi,
+            "trigamma": lambda node: lambda x: special.polygamma(1, x),
         }
         self._own: dict[str, Call] = {
             "chain_mul": self._chain_mul,
@@ -213,7 +218,7 @@ class Words(Vocabulary):
 
     def reduction(self, name: str, axes: tuple[int, ...]) -> Call:
         reduce = getattr(self._np, name)
-        return lambda x: reduce(x, axis=axes)
+        return one_by_one(reduce, axes) if name == "prod" else lambda x: reduce(x, axis=axes)
 
     def broadcast_to(self, x: Any, shape: Shape) -> Any:
         return self._np.broadcast_to(x, shape)

@@ -6,6 +6,7 @@ through Function.buffer, batches through Function.map. Not compiled to C: that n
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -185,7 +186,13 @@ def _forms() -> dict[str, Callable[[Expr], Callable[..., Any] | None]]:
         top = ca.fmax(x, 0)
         return top + ca.log(ca.exp(x - top) + ca.exp(-top))
 
-    return {"softplus": lambda node: softplus, "logsumexp": of_all(ca.logsumexp), "norm": of_all(ca.norm_2), "pow": whole_power}
+    return {
+        "softplus": lambda node: softplus,
+        "gauss": lambda node: lambda x: ca.exp(-(x**2)),
+        "logsumexp": of_all(ca.logsumexp),
+        "norm": of_all(ca.norm_2),
+        "pow": whole_power,
+    }
 
 
 def _call(node: Expr) -> Callable[..., Any]:
@@ -194,8 +201,8 @@ def _call(node: Expr) -> Callable[..., Any]:
         return _elementwise(primitive)
     if isinstance(primitive, Structural):
         return _structural(node)
-    if primitive.name in ("max", "min"):
-        return lambda x: _extreme(x, node)
+    if primitive.name in ("max", "min", "prod"):
+        return lambda x: _folded(x, node)
     raise Unsupported(f"peer.casadi has no form of {primitive.name}")
 
 
@@ -222,10 +229,15 @@ def _elementwise(primitive: Elementwise) -> Callable[..., Any]:
     own: dict[str, Callable[..., Any]] = {
         "neg": lambda x: -x,
         "real": lambda x: x,
+        "exp2": lambda x: 2**x,
+        "log2": lambda x: ca.log(x) / math.log(2),
+        "erfc": lambda x: 1 - ca.erf(x),
+        "mod": lambda x, y: x - y * ca.floor(x / y),
+        "floor_divide": lambda x, y: ca.floor(x / y),
         "chain_mul": lambda p, t: ca.if_else(ca.logic_or(p == 0, t == 0), ca.if_else(ca.logic_or(p != p, t != t), p * t, 0), p * t),
     }
     found: Callable[..., Any] | None = own.get(primitive.name) or getattr(ca, _NAMES.get(primitive.name, primitive.name), None)
-    if found is None or not primitive.array:
+    if found is None:
         raise Unsupported(f"peer.casadi has no form of {primitive.name}")
     return found
 
@@ -290,11 +302,11 @@ def _column(row: Any) -> Any:
     return ca.densify(ca.vec(row))
 
 
-def _extreme(x: Any, node: Expr) -> Any:
-    """max or min by halves, in whole rows."""
+def _folded(x: Any, node: Expr) -> Any:
+    """max, min or prod by halves, in whole rows."""
     import casadi as ca
 
-    pick = ca.fmax if node.primitive.name == "max" else ca.fmin
+    pick = {"max": ca.fmax, "min": ca.fmin, "prod": ca.times}[node.primitive.name]
     rows = _by_column(x, node.args[0].shape, node.params[0])
     while rows.shape[0] > 1:
         half = rows.shape[0] // 2

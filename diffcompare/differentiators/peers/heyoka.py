@@ -6,6 +6,7 @@ and run as one heyoka.cfunc, batches by its SIMD evaluation over many points. Ch
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -61,10 +62,12 @@ class Heyoka(Algebra):
 
     owner = "peer.heyoka"
     limit = LIMIT
-    kept = frozenset({"sigmoid", "relu"})
+    kept = frozenset({"sigmoid", "relu", "gauss"})
 
     def __init__(self) -> None:
         import heyoka as hy
+
+        self._hy = hy
 
         def maximum(x: Any, y: Any) -> Any:
             return hy.select(hy.gt(x, y), x, y)
@@ -72,7 +75,7 @@ class Heyoka(Algebra):
         def minimum(x: Any, y: Any) -> Any:
             return hy.select(hy.lt(x, y), x, y)
 
-        self._hy = hy
+        zero, one = self.constant(0.0), self.constant(1.0)
         self._forms: dict[str, Callable[..., Any]] = {
             "add": lambda x, y: x + y,
             "sub": lambda x, y: x - y,
@@ -85,11 +88,17 @@ class Heyoka(Algebra):
             "ne": hy.neq,
             "logical_and": lambda x, y: hy.logical_and([x, y]),
             "logical_or": lambda x, y: hy.logical_or([x, y]),
-            "logical_not": lambda x: hy.eq(x, self.constant(0.0)),
+            "logical_not": lambda x: hy.eq(x, zero),
             "where": hy.select,
             "maximum": maximum,
             "minimum": minimum,
-            "abs": lambda x: hy.select(hy.gt(x, self.constant(0.0)), x, -x),
+            "abs": lambda x: hy.select(hy.gt(x, zero), x, -x),
+            "sign": lambda x: hy.select(hy.gt(x, zero), one, hy.select(hy.lt(x, zero), -one, x)),
+            "erfc": hy.erfc,
+            "exp2": lambda x: self.constant(2.0) ** x,
+            "log2": lambda x: hy.log(x) / self.constant(math.log(2.0)),
+            "log10": lambda x: hy.log(x) / self.constant(math.log(10.0)),
+            "gauss": lambda x: hy.exp(-(x ** self.constant(2.0))),
             "hypot": lambda x, y: hy.sqrt(x * x + y * y),
             **{name: getattr(hy, name) for name in _SAME},
         }
@@ -116,7 +125,7 @@ class Heyoka(Algebra):
         return self._hy.diff_tensors([expression], [variable], order)[[0, order]]
 
 
-_SAME = "sin cos tan asin acos atan atan2 sinh cosh tanh exp expm1 log log1p sqrt erf sigmoid relu lt eq".split()
+_SAME = "sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh exp expm1 log log1p sqrt erf sigmoid relu lt eq".split()
 """Functions that heyoka names as we do."""
 
 peer_heyoka = PeerHeyoka()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import pairwise
 
@@ -47,8 +49,7 @@ class Peer(Differentiator):
     def _load(self) -> None:
         """Import the library; raises Unsupported where it is not installed, or is but does not load on this machine."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what a library warns of in its own code is not the user's concern
+            with quiet():
                 import_module(self.library)
         except ModuleNotFoundError as error:
             if error.name != self.library:
@@ -108,6 +109,17 @@ class FlatRunner(PeerRunner):
         results = self.evaluate(points) if n else np.empty((0, int(ends[-1])))
         parts = np.split(results, ends[:-1], axis=1)
         return [np.ascontiguousarray(p).reshape(joint + b) for p, b in zip(parts, blocks, strict=True)]
+
+
+_FILTERS = threading.RLock()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What a library warns of in its own code stays unsaid. Warning filters are the process's: one thread at a time here."""
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def tabled(table: Array, rows: Sequence[Shape], columns: Sequence[Shape]) -> list[Array]:

@@ -5,8 +5,6 @@ Derivative takes a batch of scalars in one call; Gradient, Jacobian and Hessian 
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +14,7 @@ from ...engines.base import Array, Engine
 from ...errors import Unsupported
 from ..base import Operator, Request, Runner
 from .blackbox import DifferencePeer, DifferenceRunner, Guess, Vector, status_of
+from .library import quiet
 
 HIGHEST = 10
 """Order of derivative up to which numdifftools has rules."""
@@ -24,7 +23,6 @@ LACKS = {
     Operator.HVP: "numdifftools has whole Hessians only",
     Operator.VALUE_AND_GRADIENT: "numdifftools.Gradient gives the gradient alone",
 }
-_QUIET = threading.Lock()
 
 
 class PeerNumdifftools(DifferencePeer):
@@ -64,9 +62,7 @@ class NumdifftoolsRunner(DifferenceRunner):
         return _guess(nd.Jacobian(f, full_output=estimate)(u), estimate)
 
     def over_batch(self, values: Sequence[Array], directions: Sequence[Array], joint: Shape, estimate: bool) -> tuple[Array, ...]:
-        # numdifftools warns where every step gave NaN; filters are the process's, so one call at a time changes them
-        with _QUIET, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():  # numdifftools warns where every step gave NaN
             return self._over_batch(values, directions, joint, estimate)
 
     def _over_batch(self, values: Sequence[Array], directions: Sequence[Array], joint: Shape, estimate: bool) -> tuple[Array, ...]:

@@ -156,7 +156,7 @@ def _evaluated(node: Expr, args: list[Array], algebra: Algebra) -> Array:
         entries = np.asarray(primitive.evaluate(node.params, *args), dtype=object).flat
         return _filled(node.shape, [algebra.constant(float(e)) if isinstance(e, int | float) else e for e in entries])
     if isinstance(primitive, Reduction) and primitive.array:
-        pick = _form(algebra, "maximum" if primitive.name == "max" else "minimum")
+        pick = _form(algebra, {"max": "maximum", "min": "minimum", "prod": "mul"}[primitive.name])
         return _reduced(args[0], node.params[0], lambda entries: functools.reduce(pick, entries))
     raise Unsupported(f"{algebra.owner} has no form of {primitive.name}")
 

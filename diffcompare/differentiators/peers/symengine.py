@@ -7,6 +7,7 @@ Min it leaves as Derivative(...), which nothing can compile.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,6 +64,7 @@ class Symengine(Algebra):
 
     owner = "peer.symengine"
     limit = LIMIT
+    kept = frozenset({"gauss", "digamma", "trigamma"})
 
     def __init__(self) -> None:
         import symengine as se
@@ -95,6 +97,14 @@ class Symengine(Algebra):
             "logical_and": se.And,
             "logical_or": se.Or,
             "logical_not": se.Not,
+            "exp2": lambda x: 2**x,
+            "log2": lambda x: se.log(x) / math.log(2.0),
+            "log10": lambda x: se.log(x) / math.log(10.0),
+            "gauss": lambda x: se.exp(-(x**2)),
+            "lgamma": se.loggamma,
+            "ceil": se.ceiling,
+            "mod": lambda x, y: x - y * se.floor(x / y),
+            "floor_divide": lambda x, y: se.floor(x / y),
             "expm1": lambda x: se.exp(x) - 1,
             "log1p": lambda x: se.log(x + 1),
             **{name: getattr(se, name) for name in _SAME},
@@ -126,7 +136,7 @@ class Symengine(Algebra):
         return expression
 
 
-_SAME = "sin cos tan asin acos atan atan2 sinh cosh tanh exp log sqrt erf sign floor".split()
+_SAME = "sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh exp log sqrt erf erfc gamma digamma trigamma sign floor".split()
 """Functions that SymEngine names as we do."""
 
 peer_symengine = PeerSymengine()

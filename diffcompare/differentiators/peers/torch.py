@@ -6,7 +6,6 @@ batches through vmap. Eager: torch.compile takes half a minute for one small gra
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,9 +16,9 @@ from ...dsl.shapes import Shape
 from ...engines.base import Array, Engine
 from ...errors import Unsupported
 from ..base import Operator, Request, Runner
-from .arrays import Call, Forms, Vocabulary, program, whole_power
+from .arrays import Call, Forms, Vocabulary, one_by_one, program, whole_power
 from .functional import Transforms, at_a_point
-from .library import Peer, PeerRunner
+from .library import Peer, PeerRunner, quiet
 
 REVERSE = (Operator.GRADIENT, Operator.VALUE_AND_GRADIENT, Operator.VJP)
 
@@ -45,10 +44,11 @@ class TorchRunner(PeerRunner):
         self.source = f"torch's {request.operator} of {request.function.name}, eager"
         arrays = [np.ones(c) for c in self.cores]
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # torch.func deprecates torch's own code at its first use
+            with quiet():  # torch.func deprecates torch's own code at its first use
                 self(arrays[: len(request.function.inputs)], arrays[len(request.function.inputs) :])
-        except NotImplementedError as error:
+        except RuntimeError as error:
+            if not isinstance(error, NotImplementedError) and "not implemented" not in str(error):
+                raise
             raise Unsupported(f"peer.torch: PyTorch has no rule for the {request.operator} of {request.function.name}: {error}") from error
 
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
@@ -66,7 +66,7 @@ class TorchRunner(PeerRunner):
                 results = self._reverse(tensors, joint)
             else:
                 results = self._mapped(tensors, joint)
-        return [np.array(r.detach().numpy()) for r in results]
+        return [np.array(r.numpy(force=True)) for r in results]
 
     def _reverse(self, tensors: list[Any], joint: Shape) -> list[Any]:
         """One reverse sweep: points of a batch do not depend on each other, so the gradient of their sum holds each one's."""
@@ -140,10 +140,20 @@ class Words(Vocabulary):
             "softmax": lambda node: (lambda x: torch.softmax(x, dim=node.params[0][0])) if len(node.params[0]) == 1 else None,
             "norm": lambda node: lambda x: torch.linalg.vector_norm(x, dim=node.params[0]),
             "pow": whole_power,
+            "gauss": lambda node: lambda x: torch.exp(-(x**2)),
+            "log_sigmoid": lambda node: functional.logsigmoid,
+            "sinc": lambda node: torch.sinc,
+            "digamma": lambda node: torch.digamma,
+            "trigamma": lambda node: lambda x: torch.polygamma(1, x),
+            "xlogy": lambda node: torch.xlogy,
+            "floor_divide": lambda node: lambda x, y: torch.floor(x / y),  # torch.floor_divide has no derivative
         }
         self._renamed: dict[str, Call] = {
             "equal": torch.eq,  # torch.equal compares whole tensors
             "power": torch.pow,
+            "rint": torch.round,
+            "mod": torch.remainder,
+            "gammaln": torch.lgamma,
             "chain_mul": self._chain_mul,
             "real": lambda x: x.to(torch.float64),
         }
@@ -163,6 +173,8 @@ class Words(Vocabulary):
         return self._torch.where(hidden, self.constant(0.0), product)
 
     def reduction(self, name: str, axes: tuple[int, ...]) -> Call:
+        if name == "prod":
+            return one_by_one(self._torch.prod, axes)
         reduce: Any = {"sum": self._torch.sum, "max": self._torch.amax, "min": self._torch.amin}[name]
         return lambda x: reduce(x, dim=axes)
 
