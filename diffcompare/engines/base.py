@@ -52,5 +52,9 @@ class Engine(ABC):
     def compile(self, function: Function, precision: str = "float64") -> Compiled:
         """Make the function executable in this precision."""
 
+    def handed_over(self, block: Array) -> Any:
+        """A block of a result as users receive it: a float for a float64 scalar, a NumPy array otherwise."""
+        return block.item() if not block.shape and block.dtype == np.float64 else block
+
     def __reduce__(self) -> Any:
         return type(self), ()
