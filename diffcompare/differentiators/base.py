@@ -214,6 +214,7 @@ class Derivative:
         self.family = method.family
         self.operator = operator
         self.engine = engine.name
+        self._handed_over = engine.handed_over
         self.precision = precision
         names = _wrt_names(function, wrt)
         intermediate = [n for n in names if n not in function.names]
@@ -283,7 +284,7 @@ class Derivative:
         blocks = [_block(r, joint + s) for r, s in zip(results, self._request.blocks, strict=True)]
         if out is not None:
             return _write(self._request.structured(blocks), out)
-        return self._request.structured([b.item() if not b.shape and self.precision == "float64" else b for b in blocks])
+        return self._request.structured([self._handed_over(b) for b in blocks])
 
     def estimate(self, *args: Any, tangent: Any = None, cotangent: Any = None, **named: Any) -> Estimate:
         """The result as by a call, with the method's own estimate of its error and a status; Unsupported if it has none."""
