@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 Step = tuple[Expr, Mapping[Expr, Sign]]
 """An expression and the signs of its nodes."""
 WIDTH = 140
+STYLE = """
+table.steps{border-collapse:collapse;font-variant-numeric:tabular-nums}
+table.steps td,table.steps th{text-align:left;padding:.15em .9em .15em 0;white-space:nowrap;border:0}
+table.steps sub,table.steps sup{line-height:0}
+table.steps .tangent{color:#0057a8}table.steps .adjoint{color:#a63d00}
+@media(prefers-color-scheme:dark){table.steps .tangent{color:#79baff}table.steps .adjoint{color:#ffab70}}
+"""
+"""For notebooks; a page has its own."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class Trace:
     def _repr_html_(self) -> str:
         import html
 
-        return f"<p>{html.escape(self.title)}</p>\n{self.html}"
+        return f"<style>{STYLE}</style>\n<p>{html.escape(self.title)}</p>\n{self.html}"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
