@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from ..differentiators.ladder import Status
-from .bisect import culprit
 from .differences import CALLS, Evaluations, Slope, curvature, slope
 from .result import AGREES, UNDECIDED, WRONG, Entry
 from .subject import Claim, Point, Subject
+from .sums import culprit, together
 
 Array = np.ndarray[Any, Any]
 Cell = tuple[int, int]
@@ -32,8 +32,9 @@ CLAIM_ROUNDING = 16.0
 MARGIN = 4.0
 """An error estimate that holds in 99 of 100 cases is too weak to accuse on: four times it is enough."""
 MOST_CALLS = 60_000
-DIRECTIONS = 8
-ENOUGH = 8
+DIRECTIONS = 4
+ENOUGH = 4
+"""Wrong entries after which no more are searched for."""
 SAMPLE = 8
 
 
@@ -213,7 +214,7 @@ class Opaque:
             part = matrix if used.size == v.size else matrix[:, used]
             found = slope(self.f, v, claimed, lambda d: part @ (d if used.size == v.size else d[used]))
         claimed = np.array([math.fsum(row) for row in terms.tolist()])
-        allowed = found.error + CLAIM_ROUNDING * EPSILON * np.sqrt(np.sum(terms**2, axis=1))
+        allowed = found.error + CLAIM_ROUNDING * EPSILON * together(terms)
         kinked = (found.status == Status.KINK) | ~np.isfinite(found.error)
         off = np.where(kinked, 0.0, np.abs(claimed - found.value))
         return off, np.where(kinked, np.inf, allowed)

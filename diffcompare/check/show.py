@@ -33,10 +33,13 @@ def lines(check: Check) -> list[str]:
             continue
         result.append(f"{where}{outcome.how}")
         hidden = f", except in {_many(outcome.unseen, 'entry', 'entries')}" if outcome.unseen else ""
-        result.append(f"{where}relative errors above {outcome.resolution:.1e} would have been seen{hidden}")
+        if outcome.unseen or any(e.verdict != UNDECIDED for e in outcome.entries):
+            result.append(f"{where}relative errors above {outcome.resolution:.1e} would have been seen{hidden}")
     if check.why_not_traced:
         result.append(f"{check.function} was only evaluated, not traced: {check.why_not_traced}")
     result += [f"fits: {kind}" for kind in check.kinds]
+    if check.wrong and not check.kinds:
+        result.append("no simple mistake fits (factor, sign, index, transpose, missing term, precision)")
     if check.ok is None:
         result.append(
             f"undecided: errors above the resolution asked for, {check.target:.0e}, could hide; resolution= asks for less, another point may show more"

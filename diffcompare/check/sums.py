@@ -1,4 +1,4 @@
-"""From a sum that is wrong down to a term that is, by halves."""
+"""Sums that stand for many terms: how far they may be off, and from one that is wrong down to a term that is."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def culprit(units: Array, is_wrong: Callable[[Array], bool]) -> int:
         first, second = np.array_split(units, 2)
         units = first if is_wrong(first) else second
     return int(units[0])
+
+
+def together(errors: Array, axis: int = -1) -> Array:
+    """The root of the sum of squares, what independent errors of these sizes add up to, without overflow."""
+    largest = np.max(np.abs(errors), axis=axis, keepdims=True, initial=0.0)
+    unit = np.where(largest == 0, 1.0, largest)
+    return np.asarray(np.sqrt(np.sum((errors / unit) ** 2, axis=axis)) * np.squeeze(unit, axis=axis))

@@ -28,10 +28,10 @@ from ..dsl.function import Function
 from ..errors import DiffCompareError
 from ..reference import Reference
 from ..transforms.cost import cost
-from .bisect import culprit
 from .graph import EPSILON, ROUNDINGS, Untraceable, formula_of
 from .result import AGREES, UNDECIDED, WRONG, Entry
 from .subject import Claim, Point, Subject
+from .sums import culprit, together
 from .truth import Cell, FirstOrder, SecondOrder
 
 Array = np.ndarray[Any, Any]
@@ -43,7 +43,7 @@ DIRECTIONS = 2
 SPREAD = 6.0
 AFFORDABLE = 8_000_000
 """Ball operations that the single entries of a long derivative may take, between 8 and 64 of them."""
-ROUNDS = 8
+ROUNDS = 5
 HOPELESS = 1e12
 """Times the tolerance: an error that no condition number is tried on."""
 ENOUGH = 8
@@ -144,7 +144,7 @@ class Traced:
             entry = self.entries[cell]
             size = EPSILON * abs(entry.expected)
             own = ROUNDINGS * (size + noise[cell])
-            tight = ROUNDINGS * size if entry.verdict == UNDECIDED else entry.allowed
+            tight = min(entry.allowed, self.target * abs(entry.expected))
             if abs(exact[cell] - entry.expected) <= tight and abs(entry.claimed - exact[cell]) <= own:
                 lost = max(0.0, math.log2(max(abs(entry.error), size) / size)) if size else math.inf
                 note = f"the formula is right; rounding in it loses {lost:.0f} bits" if lost >= 1 else "the formula is right"
@@ -256,9 +256,8 @@ class Traced:
         """What rounding explains of a product, for each row."""
         values = _finite(self.open) if left is None else (left @ _finite(self.open))[None]
         terms = values[:, units] * v[units]
-        own = SPREAD * np.sqrt(
-            np.sum((v[units] * self._explained(values)[:, units] if left is None else ROUNDINGS * EPSILON * terms) ** 2, axis=1)
-        )
+        errors = ROUNDINGS * EPSILON * terms if left is not None else v[units] * self._explained(values)[:, units]
+        own = SPREAD * together(errors)
         if isinstance(self.truth, SecondOrder):
             assert left is not None
             radius: float | Array = self.truth.radius(left, _only(v, units))
@@ -297,8 +296,10 @@ class Traced:
         return np.asarray(~(relative <= self.target))
 
     def _cover(self) -> None:
-        for row, column in np.argwhere(self._hidden())[: self.few].tolist():
-            self._look((row, column))
+        hidden = np.argwhere(self._hidden()).tolist()
+        if len(hidden) <= self.few:
+            for row, column in hidden:
+                self._look((row, column))
         self.unseen += int(np.count_nonzero(self._hidden()))
 
     # --- long Hessians ---
