@@ -29,7 +29,7 @@ FORMS: dict[str, Callable[..., Expr]] = {
     "sech2": lambda x: 1.0 / cosh(x) ** 2,
     "gauss": lambda x: exp(-(x**2)),
     "gauss_slope": lambda x: -2.0 * x * exp(-(x**2)),
-    "sigmoid_slope": lambda x: sigmoid(x) * (1.0 - sigmoid(x)),
+    "sigmoid_slope": lambda x: sigmoid(x) * sigmoid(-x),  # s (1 - s) is 0 for large x
     "pow_slope": lambda x, y: y * pow_(x, y - 1.0),
     "pow_log": lambda x, y: pow_(x, y) * log(x),
 }
@@ -73,9 +73,7 @@ def readable(rule: Expr, at: Mapping[Expr, float]) -> Expr:
             new[node] = args[1] if values[node.args[0]] else args[2]
         elif name == "inside":
             new[node] = args[1] if values[node.args[0]] else constant(math.nan)
-        elif name == "abs" and not values[node.args[0]] < 0:
-            new[node] = args[0]
-        elif name == "add" and number(args[1]) == 0.0:  # it makes -0.0 a +0.0
+        elif (name == "abs" and not values[node.args[0]] < 0) or (name == "add" and number(args[1]) == 0.0):  # x + 0 is +0.0 at -0.0
             new[node] = args[0]
         elif name == "chain_mul":
             new[node] = mul(*args)

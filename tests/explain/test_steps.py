@@ -11,10 +11,11 @@ import pytest
 
 import diffcompare as dc
 from diffcompare.dsl.core import PRIMITIVES
+from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.walk import postorder
 from diffcompare.errors import DiffCompareError, DomainError, ShapeError, TooLarge
 from diffcompare.explain.notation import ADJOINT, ASCII, TANGENT, UNICODE, VALUE, decimal, split_name
-from diffcompare.explain.reading import FORMS, evaluate
+from diffcompare.explain.reading import FORMS, evaluate, partials
 from diffcompare.explain.trace import Trace
 from diffcompare.problem import Family, Problem, library
 from diffcompare.problems.teaching import survey_two_variables, two_layer_chain
@@ -180,6 +181,27 @@ def test_a_textbook_form_is_the_function_it_stands_for(name: str) -> None:
         at = dict(zip(args, point, strict=False))
         here, there = evaluate([primitive.apply(args), FORMS[name](*args)], at)
         assert there == pytest.approx(here, rel=1e-14)
+
+
+RULES = [p for p in PRIMITIVES.values() if isinstance(p, Elementwise) and p.partials is not None]
+
+
+@pytest.mark.parametrize("primitive", RULES, ids=lambda p: p.name)
+def test_a_rule_reads_as_what_it_computes(primitive: Elementwise) -> None:
+    """What is written of a partial derivative has its value, wherever the function is defined."""
+    args = [dc.symbols("a b c")[k] for k in range(primitive.arity)]
+    result = dc.symbol("result")
+    for numbers in ((0.3, 0.7, 0.2), (1.9, 0.8, 2.0), (0.6, 0.6, 1.0), (-0.4, 1.7, -1.0), (25.5, -0.5, 3.0)):
+        chosen = numbers[: primitive.arity]
+        if primitive.takes_bool or not all(x in d for x, d in zip(chosen, primitive.domain, strict=True)):
+            continue
+        node = primitive.apply(args)
+        at = dict(zip(args, chosen, strict=True))
+        at[result] = evaluate([node], at)[0]
+        for true, read in zip(primitive.derivatives(node), partials(node, result, at), strict=True):
+            if true is not None:
+                assert read is not None
+                assert evaluate([read], at) == pytest.approx(evaluate([dc.function(args, true).output], at), rel=1e-9, abs=0, nan_ok=True)
 
 
 def test_composites_are_written_as_in_textbooks_unless_that_overflows() -> None:
