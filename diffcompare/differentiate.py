@@ -11,9 +11,10 @@ from .differentiators.base import MEMORY, Derivative, Differentiator, Operator
 from .dsl.core import BOOL
 from .dsl.function import Function, as_function
 from .engines.base import Engine
-from .errors import DiffCompareError
+from .errors import DiffCompareError, Unsupported
 from .registry import discover
 from .transforms.cost import cost
+from .transforms.nonsmooth import at_kinks
 
 T = TypeVar("T")
 DEFAULT_METHOD = "ad.reverse"
@@ -67,11 +68,14 @@ def prepare(
     batch: bool = True,
     precision: str = "float64",
     memory: int = MEMORY,
+    nonsmooth: str = "convention",
 ) -> Derivative:
     """A prepared derivative of a Function, an expression or text.
 
     wrt: names of inputs or named intermediates, all inputs by default. method, engine: names (see methods(), engines())
     or objects. batch=False refuses leading batch axes. memory: bytes that one chunk of directions may take.
+    nonsmooth: what derivatives are at kinks: "convention" (of each function's row), "nan", or "raise", a DomainError when
+    called; the latter two with ad.* and symbolic, "raise" on engines python and numpy.
     Raises DiffCompareError for unknown names, ShapeError for shapes the operator does not take, Unsupported or TooLarge
     where the method or the engine does not take the function.
     """
@@ -80,9 +84,21 @@ def prepare(
         operator = Operator(operator)
     except ValueError:
         raise DiffCompareError(f"no operator is named {operator!r}; there are: {', '.join(Operator)}") from None
-    return find_method(method).prepare(
-        function, operator, find_engine(engine, function), wrt, order=order, batch=batch, precision=precision, memory=memory
-    )
+    found = find_method(method)
+    chosen = find_engine(engine, function)
+    if nonsmooth != "convention":
+        _check_nonsmooth(found, chosen, nonsmooth)
+        function = at_kinks(function, nonsmooth)
+    return found.prepare(function, operator, chosen, wrt, order=order, batch=batch, precision=precision, memory=memory)
+
+
+def _check_nonsmooth(method: Differentiator, engine: Engine, nonsmooth: str) -> None:
+    if method.family not in ("ad", "symbolic"):
+        raise Unsupported(
+            f"{method.name} does not differentiate the graph and takes nonsmooth='convention' alone, not {nonsmooth!r}; use ad.reverse"
+        )
+    if nonsmooth == "raise" and engine.name not in ("python", "numpy"):
+        raise Unsupported(f"engine {engine.name} cannot raise at a kink; use engine python or numpy, or nonsmooth='nan'")
 
 
 def value(f: Any, **options: Any) -> Derivative:

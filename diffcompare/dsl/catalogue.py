@@ -11,7 +11,7 @@ from typing import Any
 
 from .aliases import ALIASES
 from .constants import constant
-from .core import BOOL, FUNCTIONS, input_
+from .core import BOOL, FUNCTIONS, PRIMITIVES, input_
 from .elementwise import Elementwise
 from .show import text
 
@@ -37,7 +37,8 @@ def _row(name: str, function: Any) -> Row:
     if not isinstance(function, Elementwise):
         what = " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
         signature = str(inspect.signature(function)).partition(" ->")[0]
-        return _filled(function=name, aliases=aliases, kind="array", arguments=_plain(signature), what=what)
+        kinks = getattr(PRIMITIVES.get(name), "convention", "")
+        return _filled(function=name, aliases=aliases, kind="array", arguments=_plain(signature), kinks=kinks, what=what)
     row = _filled(
         function=name,
         aliases=aliases,

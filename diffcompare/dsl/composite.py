@@ -44,6 +44,7 @@ class Reduction(Composite):
     """A scalar of the entries along axes, given by its gradient: slope(y, x, axes), of the shape of x.
 
     y arrives with its axes kept (length 1) and broadcast to the shape of x.
+    kinks(y, x, axes): a bool expression of that shape, true where an entry's derivative is a convention, told in words.
     """
 
     def __init__(
@@ -53,12 +54,16 @@ class Reduction(Composite):
         evaluate: Callable[[Expr, tuple[int, ...]], Expr] | None = None,
         array: str = "",
         entry: Callable[[Any, Any], Any] | None = None,
+        kinks: Callable[[Expr, Expr, tuple[int, ...]], Expr] | None = None,
+        convention: str = "",
     ) -> None:
         super().__init__(name)
         self.slope = slope
         self.evaluate = evaluate
         self.array = array
         self.entry = entry
+        self.kinks = kinks
+        self.convention = convention
 
     def _spread(self, node: Expr, value: Expr) -> Expr:
         x, axes = node.args[0], node.params[0]
@@ -132,12 +137,24 @@ def _ties(y: Expr, x: Expr, axes: tuple[int, ...]) -> Expr:
     return hit / sum_over(hit, axis=axes, keepdims=True)
 
 
-max_ = register(Reduction("max", _ties, array="max", entry=lambda a, b: FUNCTIONS["maximum"](a, b)))
-min_ = register(Reduction("min", _ties, array="min", entry=lambda a, b: FUNCTIONS["minimum"](a, b)))
+def _tied(y: Expr, x: Expr, axes: tuple[int, ...]) -> Expr:
+    hit = eq(x, y)
+    return hit & lt(1.0, sum_over(real(hit), axis=axes, keepdims=True))
+
+
+SHARED = "1/k to each of k ties"
+max_ = register(Reduction("max", _ties, array="max", entry=lambda a, b: FUNCTIONS["maximum"](a, b), kinks=_tied, convention=SHARED))
+min_ = register(Reduction("min", _ties, array="min", entry=lambda a, b: FUNCTIONS["minimum"](a, b), kinks=_tied, convention=SHARED))
 softmax_ = register(Softmax())
 logsumexp_ = register(Reduction("logsumexp", lambda y, x, axes: softmax_.apply([x], (axes,)), _logsumexp_value))
 norm_ = register(
-    Reduction("norm", lambda y, x, axes: where(le(y, 0.0), 0.0, x / y), _norm_value)  # 0 at the origin
+    Reduction(
+        "norm",
+        lambda y, x, axes: where(le(y, 0.0), 0.0, x / y),
+        _norm_value,
+        kinks=lambda y, x, axes: le(y, 0.0),
+        convention="0 at the origin",
+    )
 )
 
 

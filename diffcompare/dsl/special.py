@@ -102,6 +102,7 @@ def _gamma_size(x: float) -> float:
 
 
 REFLECTED = "vanishes between poles, where two terms of the reflection formula cancel"
+REFLECTION = Bound(8.0, "below 0 it is (pi / sin pi x)² less a smaller term: seven roundings in a row")
 PLATFORM = "the gamma function and its logarithmic derivative are the platform's"
 
 trigamma = register(
@@ -112,7 +113,7 @@ trigamma = register(
         singular=lambda node: True,
         ball=lambda b, x: b.trigamma(x),
         domain=(WITHOUT_POLES,),
-        bounds={(0,): Bound(8.0, REFLECTED, _trigamma_slope_size)},
+        bounds={(): REFLECTION, (0,): Bound(8.0, REFLECTED, _trigamma_slope_size)},
         promised=1,
     )
 )
@@ -144,7 +145,7 @@ digamma = register(
         singular=lambda node: True,
         ball=lambda b, x: b.digamma(x),
         domain=(WITHOUT_POLES,),
-        bounds={(): Bound(16.0, REFLECTED, _digamma_size), (0, 0): Bound(8.0, REFLECTED, _trigamma_slope_size)},
+        bounds={(): Bound(16.0, REFLECTED, _digamma_size), (0,): REFLECTION, (0, 0): Bound(8.0, REFLECTED, _trigamma_slope_size)},
     )
 )
 
@@ -172,6 +173,6 @@ lgamma: Elementwise = register(
         sympy=lambda sp, x: sp.lgamma(x),
         ball=lambda b, x: b.lgamma(x),
         domain=(WITHOUT_POLES,),
-        bounds={(0,): Bound(16.0, PLATFORM, _digamma_size)},
+        bounds={(0,): Bound(16.0, PLATFORM, _digamma_size), (0, 0): REFLECTION},
     )
 )

@@ -289,6 +289,7 @@ def test_the_catalogue_tells_what_the_rows_promise() -> None:
     assert rows["sinc"]["first"] == "4 of the largest term"
     assert rows["floor"]["first"] == "exact"
     assert rows["prod"]["arguments"] == "x, axis=None, keepdims=False" and rows["prod"]["kind"] == "array"
+    assert rows["max"]["kinks"] == "1/k to each of k ties"
     assert rows["lt"]["kind"] == rows["gt"]["kind"] == "condition"
 
 

@@ -108,7 +108,8 @@ def judge(computed: np.ndarray, primitive: Elementwise, path: Path, columns: lis
             continue
         verdict.judged += 1
         if truth == 0.0:
-            error = 0.0 if got == 0.0 else math.inf
+            # exactly 0, or below the smallest subnormal
+            error = 0.0 if got == 0.0 else math.inf if ball.is_zero() else abs(got) / math.ulp(0.0)
         else:
             unit = math.ulp(max(abs(truth), float(scale(*at)) if scale else 0.0))
             error = float(abs(ball - got)) / unit if math.isfinite(got) else math.inf
