@@ -69,6 +69,7 @@ def prepare(
     precision: str = "float64",
     memory: int = MEMORY,
     nonsmooth: str = "convention",
+    raw: bool = False,
 ) -> Derivative:
     """A prepared derivative of a Function, an expression or text.
 
@@ -76,6 +77,7 @@ def prepare(
     or objects. batch=False refuses leading batch axes. memory: bytes that one chunk of directions may take.
     nonsmooth: what derivatives are at kinks: "convention" (of each function's row), "nan", or "raise", a DomainError when
     called; the latter two with ad.* and symbolic, "raise" on engines python and numpy.
+    raw: results as the engine's own arrays (jax.Array, on engine jax) instead of NumPy's.
     Raises DiffCompareError for unknown names, ShapeError for shapes the operator does not take, Unsupported or TooLarge
     where the method or the engine does not take the function.
     """
@@ -86,6 +88,8 @@ def prepare(
         raise DiffCompareError(f"no operator is named {operator!r}; there are: {', '.join(Operator)}") from None
     found = find_method(method)
     chosen = find_engine(engine, function)
+    if raw:
+        chosen = chosen.with_raw_results()
     if nonsmooth != "convention":
         _check_nonsmooth(found, chosen, nonsmooth)
         function = at_kinks(function, nonsmooth)

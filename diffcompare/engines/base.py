@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dsl.function import Function
+from ..errors import Unsupported
 
 Array = np.ndarray[Any, Any]
 
@@ -51,6 +52,10 @@ class Engine(ABC):
     @abstractmethod
     def compile(self, function: Function, precision: str = "float64") -> Compiled:
         """Make the function executable in this precision."""
+
+    def with_raw_results(self) -> Engine:
+        """The same engine, handing over arrays of its own; raises Unsupported where it has none."""
+        raise Unsupported(f"engine {self.name} computes with NumPy arrays and has no raw ones; raw=True is for engine jax")
 
     def handed_over(self, block: Array) -> Any:
         """A block of a result as users receive it: a float for a float64 scalar, a NumPy array otherwise."""

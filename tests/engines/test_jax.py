@@ -14,7 +14,6 @@ from diffcompare.dsl.elementary import erf, exp, log, relu, sigmoid, sin, softpl
 from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.structural import concatenate, stack
 from diffcompare.dsl.structural import sum as total
-from diffcompare.engines.jax import JaxEngine
 from diffcompare.errors import TooLarge, Unsupported
 from diffcompare.problem import Family, library
 
@@ -119,12 +118,14 @@ def test_the_user_s_precision_flag_is_left_alone():
 def test_raw_results_are_jax_arrays_of_the_precision_asked_for(precision):
     import jax
 
-    d = gradient(function([v, x], total(exp(v)) * x), engine=JaxEngine(raw=True), precision=precision)
+    d = gradient(function([v, x], total(exp(v)) * x), engine="jax", raw=True, precision=precision)
     result = d(np.ones(4), 2.0)
     assert isinstance(result.v, jax.Array) and isinstance(result.x, jax.Array)
     assert result.v.dtype == result.x.dtype == precision
     np.testing.assert_allclose(np.asarray(result.v), 2 * np.e, rtol=1e-6)
     assert type(gradient(function([x], sin(x)), engine="jax")(1.0)) is float
+    with pytest.raises(Unsupported, match="engine numpy computes with NumPy arrays"):
+        gradient(function([x], sin(x)), engine="numpy", raw=True)
 
 
 def test_float32():
