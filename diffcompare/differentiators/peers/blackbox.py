@@ -134,7 +134,7 @@ class DifferenceRunner(PeerRunner):
         request = self.request
         outputs, inputs = [o.shape for o in request.function.outputs], [w.shape for w in request.wrt]
         if request.operator in (Operator.DERIVATIVE, Operator.JVP):
-            return tabled(table.reshape((*joint, -1, 1)), outputs, [()])
+            return tabled(table.reshape((*joint, sum(map(size_of, outputs)), 1)), outputs, [()])
         return tabled(table, inputs if request.operator is Operator.HESSIAN else outputs, inputs)
 
 

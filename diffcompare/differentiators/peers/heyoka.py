@@ -29,7 +29,7 @@ class PeerHeyoka(Peer):
 
     name = "peer.heyoka"
     library = "heyoka"
-    extra = "peers-large"
+    install = "diffcompare[peers-large]"
 
     def answer(self, request: Request, engine: Engine, memory: int) -> Runner:
         return HeyokaRunner(request)

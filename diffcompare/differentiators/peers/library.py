@@ -22,14 +22,14 @@ from ..base import Differentiator, Request, Runner
 class Peer(Differentiator):
     """Another library's differentiation of our function, in float64.
 
-    library: the module it is imported as; extra: the optional dependency of this package that installs it.
+    library: the module it is imported as; install: what pip installs it by.
     home: the one engine under which a library with an executor of its own is listed, so that tables show it once; NumPy
     arrays go in and out. None for libraries that call a compiled function: they run on every engine.
     """
 
     family = "peer"
     library: str
-    extra = "peers"
+    install = "diffcompare[peers]"
     home: str | None = "numpy"
 
     @abstractmethod
@@ -54,9 +54,7 @@ class Peer(Differentiator):
         except ModuleNotFoundError as error:
             if error.name != self.library:
                 raise Unsupported(f"{self.name} cannot load {self.library} here: {error}") from error
-            raise Unsupported(
-                f"{self.name} needs {self.library}, which is not installed: pip install 'diffcompare[{self.extra}]'"
-            ) from None
+            raise Unsupported(f"{self.name} needs {self.library}, which is not installed: pip install '{self.install}'") from None
         except (ImportError, OSError) as error:
             raise Unsupported(f"{self.name} cannot load {self.library} here: {error}") from error
 

@@ -34,6 +34,7 @@ class PeerDifferentiate(DifferencePeer):
 
     name = "peer.scipy.differentiate"
     library = "scipy.differentiate"
+    install = "scipy>=1.15"
     lacks = LACKS
 
     def answer(self, request: Request, engine: Engine, memory: int) -> Runner:

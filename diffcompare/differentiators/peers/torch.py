@@ -6,7 +6,8 @@ batches through vmap. Eager: torch.compile takes half a minute for one small gra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class PeerTorch(Peer):
 
     name = "peer.torch"
     library = "torch"
-    extra = "peers-large"
+    install = "diffcompare[peers-large]"
 
     def answer(self, request: Request, engine: Engine, memory: int) -> Runner:
         return TorchRunner(request)
@@ -39,7 +40,8 @@ class TorchRunner(PeerRunner):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self._program = program(request.function, Words())
+        with _modes():
+            self._program = program(request.function, Words())
         self._point = at_a_point(request, lambda *values: tuple(self._program(values)), _transforms())
         self.source = f"torch's {request.operator} of {request.function.name}, eager"
         arrays = [np.ones(c) for c in self.cores]
@@ -52,14 +54,11 @@ class TorchRunner(PeerRunner):
             raise Unsupported(f"peer.torch: PyTorch has no rule for the {request.operator} of {request.function.name}: {error}") from error
 
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
-        import torch
-
         arrays = [*values, *directions]
         joint = self.joint(arrays)
         wide = [np.broadcast_to(a, joint + c) for a, c in zip(arrays, self.cores, strict=True)] if joint else arrays
-        tensors = [_tensor(a) for a in wide]
-        # whatever context the caller is in; the modes are of this thread and given back
-        with torch.inference_mode(False), torch.enable_grad():
+        with _modes():
+            tensors = [_tensor(a) for a in wide]
             if self.request.operator is Operator.VALUE:
                 results = self._program(tensors)
             elif self.request.operator in REVERSE:
@@ -94,6 +93,15 @@ class TorchRunner(PeerRunner):
             return [torch.zeros(joint + b, dtype=torch.float64, device="cpu") for b in self.request.blocks]
         results = torch.func.vmap(self._point)(*flat)
         return [r.reshape((*joint, *r.shape[1:])) for r in results]
+
+
+@contextmanager
+def _modes() -> Iterator[None]:
+    """Derivatives are recorded whatever mode the caller is in; modes are of this thread, and given back."""
+    import torch
+
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 def _over(output: Any, joint: Shape, core: Shape) -> Any:
