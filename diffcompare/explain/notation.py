@@ -149,6 +149,8 @@ class Notation:
             return ATOM, ["|", Part(args[0]), "|"]
         if isinstance(node.primitive, Elementwise) and node.primitive.arity == 1:
             return ATOM, [self.called(name), "(", Part(args[0]), ")"]
+        if name == "softmax" and node.params[0] == (-1,):  # along the last axis, as by default
+            return ATOM, ["softmax(", Part(args[0]), ")"]
         return self._other(node)
 
     def _bare(self, node: Expr, layout: Callable[[Expr], Layout]) -> list[str] | None:
