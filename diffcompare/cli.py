@@ -29,8 +29,10 @@ INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended, by the convention of shells."""
 
 
-WIDE = ("points", "with respect to")
+WIDE = ("points", "with respect to", "aliases", "kind", "arguments", "reason")
 """Columns of lists that a terminal has no room for; the other formats have them."""
+FOLDED = {"domain": 22, "derivative": 36, "kinks": 24, "ulp 1": 9, "ulp 2": 9}
+"""Columns of lists that run over several lines, and their width."""
 
 
 class Format(StrEnum):
@@ -435,7 +437,7 @@ def list_(
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
     *others, last = [name for name in found[0] if name not in WIDE]
     for name in others:
-        shown.add_column(name, no_wrap=True)
+        shown.add_column(name, no_wrap=name not in FOLDED, overflow="fold", max_width=FOLDED.get(name))
     shown.add_column(last, no_wrap=True, overflow="ellipsis", ratio=1)
     for row in found:
         shown.add_row(*(Text(row[name]) for name in (*others, last)))

@@ -11,11 +11,13 @@ from typing import Any
 
 from .aliases import ALIASES
 from .constants import constant
-from .core import BOOL, FUNCTIONS, PRIMITIVES, input_
+from .core import BOOL, FUNCTIONS, PRIMITIVES, Expr, input_
 from .elementwise import Elementwise
-from .show import text
+from .show import brief, text
 
 ARGUMENTS = ("x", "y", "z")
+LONGEST = 100
+"""Longer derivatives are shown with their deep parts left out."""
 Row = dict[str, str]
 
 
@@ -24,7 +26,7 @@ def functions() -> list[Row]:
 
     function, aliases; kind: elementwise, condition or array; arguments: how many, or the signature of an array function;
     domain of each argument; derivative with respect to x, y, z, "0" for step functions; kinks: the derivative there;
-    first, second: the promised errors in ulp, "exact" where the derivative is 0; reason: why a bound is not the usual one;
+    ulp 1, ulp 2: the promised errors of the first and second derivative in ulp, "exact" where the derivative is 0; reason: why a bound is not the usual one;
     what: the meaning, where the row has one.
     """
     return [_row(name, function) for name, function in sorted(FUNCTIONS.items())]
@@ -53,7 +55,7 @@ def _row(name: str, function: Any) -> Row:
 
 
 def _filled(**given: str) -> Row:
-    columns = ("function", "aliases", "kind", "arguments", "domain", "derivative", "kinks", "first", "second", "reason", "what")
+    columns = ("function", "aliases", "kind", "arguments", "domain", "derivative", "kinks", "ulp 1", "ulp 2", "reason", "what")
     return {c: given.get(c, "") for c in columns}
 
 
@@ -70,17 +72,22 @@ def derivative(function: Elementwise) -> str:
     node = function.apply(inputs)
     unit = constant(1.0)
     partials = [function.jvp(node, [unit if j == k else None for j in range(len(inputs))]) for k in range(len(inputs))]
-    shown = ["0" if p is None else text(p).replace("\n", " ") for p in partials]
+    shown = ["0" if p is None else _shortened(p) for p in partials]
     return shown[0] if len(names) == 1 else "; ".join(f"d/d{n} = {s}" for n, s in zip(names, shown, strict=True))
+
+
+def _shortened(partial: Expr) -> str:
+    whole = text(partial)
+    return whole if len(whole) <= LONGEST and "\n" not in whole else brief(partial)
 
 
 def _bounds(function: Elementwise) -> Row:
     """The largest bound of each order over all arguments."""
     if function.partials is None:
-        return {"first": "exact", "second": "exact"}
+        return {"ulp 1": "exact", "ulp 2": "exact"}
     row: Row = {}
     reasons: dict[str, None] = {}
-    for order, name in ((1, "first"), (2, "second")):
+    for order, name in ((1, "ulp 1"), (2, "ulp 2")):
         found = [function.bound(path) for path in itertools.product(range(function.arity), repeat=order)]
         known = [b for b in found if b is not None]
         worst = max(known, key=lambda b: b.ulp, default=None)

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..differentiate import engines, methods
-from ..dsl.core import FUNCTIONS
-from ..dsl.elementwise import Elementwise
+from ..dsl.catalogue import functions
 from ..problem import Family, Problem, library
 
 Row = dict[str, str]
@@ -16,7 +15,7 @@ Row = dict[str, str]
 
 def rows(kind: str) -> list[Row]:
     """The rows of problems, methods, engines or functions, by name."""
-    kinds: dict[str, Callable[[], list[Row]]] = {"problems": _problems, "methods": _methods, "engines": _engines, "functions": _functions}
+    kinds: dict[str, Callable[[], list[Row]]] = {"problems": _problems, "methods": _methods, "engines": _engines, "functions": functions}
     return kinds[kind]()
 
 
@@ -42,17 +41,6 @@ def _methods() -> list[Row]:
 
 def _engines() -> list[Row]:
     return [{"engine": e.name, "precisions": ", ".join(e.precisions), "what": _summary(e)} for e in engines().values()]
-
-
-def _functions() -> list[Row]:
-    return [_function(name, f) for name, f in sorted(FUNCTIONS.items())]
-
-
-def _function(name: str, f: Any) -> Row:
-    if not isinstance(f, Elementwise):
-        return {"function": name, "kind": "array", "domain": "", "what": _summary(f)}
-    domain = ", ".join(map(str, f.domain)) or "all numbers"
-    return {"function": name, "kind": "elementwise", "domain": domain, "what": f"{f.arity} argument{'s' * (f.arity > 1)}"}
 
 
 def _summary(thing: Any) -> str:

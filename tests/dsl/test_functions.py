@@ -284,11 +284,12 @@ def test_the_catalogue_tells_what_the_rows_promise() -> None:
     assert rows["abs"]["kinks"] == "0 at 0, the mean of -1 and 1"
     assert rows["mul"]["derivative"] == "d/dx = y; d/dy = x"
     assert rows["where"]["derivative"] == "d/dx = 0; d/dy = where(x, 1, 0); d/dz = where(x, 0, 1)"
-    assert (rows["sin"]["first"], rows["sin"]["second"], rows["sin"]["reason"]) == ("4", "4", "")
-    assert rows["atan"]["second"] == "8" and rows["atan"]["reason"]
-    assert rows["sinc"]["first"] == "4 of the largest term"
-    assert rows["floor"]["first"] == "exact"
+    assert (rows["sin"]["ulp 1"], rows["sin"]["ulp 2"], rows["sin"]["reason"]) == ("4", "4", "")
+    assert rows["atan"]["ulp 2"] == "8" and rows["atan"]["reason"]
+    assert rows["sinc"]["ulp 1"] == "4 of the largest term"
+    assert rows["floor"]["ulp 1"] == "exact"
     assert rows["prod"]["arguments"] == "x, axis=None, keepdims=False" and rows["prod"]["kind"] == "array"
+    assert all(len(r["derivative"]) <= 300 for r in rows.values())
     assert rows["max"]["kinks"] == "1/k to each of k ties"
     assert rows["lt"]["kind"] == rows["gt"]["kind"] == "condition"
 
