@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,31 @@ def test_continuous_integration_runs_the_readme_s_test_command() -> None:
     script = ROOT / ".ci" / "run"
     assert [line for line in script.read_text().splitlines() if "python3" in line] == [command]
     assert os.access(script, os.X_OK)
+
+
+def test_the_method_added_in_20_lines_loads_as_a_plug_in(tmp_path: Path) -> None:
+    (block,) = (b for b in blocks(README, "python") if "class Richardson" in b.text)
+    (toml,) = (tomllib.loads(b.text) for b in blocks(README, "toml"))
+    sources = [e.source for e in doctest.DocTestParser().get_examples(block.text)]
+    method = "".join(sources[: [s.startswith("richardson =") for s in sources].index(True) + 1])
+    assert len(method.splitlines()) <= 20
+    ((group, points),) = toml["project"]["entry-points"].items()
+    ((name, module),) = points.items()
+    (tmp_path / f"{module}.py").write_text(method, encoding="utf-8")
+    folder = tmp_path / f"{module}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n")
+    arguments = ["compare", "x**2*y", "--at", "x=3,y=4", "--method", "fd.richardson", "--engine", "numpy"]
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert re.search(r"fd\.richardson +numpy .* 24, 9 ", ran.stdout), ran.stdout + ran.stderr
 
 
 def test_a_wrong_output_is_caught_with_its_line() -> None:
