@@ -41,9 +41,7 @@ def test_the_article_s_first_example(method, engine):
 
 
 @pytest.mark.parametrize("method", ["ad.forward", "ad.reverse"])
-@pytest.mark.parametrize(
-    ("lead_w", "lead_x"), [((), ()), ((4,), ()), ((), (4,)), ((4,), (4,)), ((2, 1), (4,)), ((1,), (2, 4)), ((0,), ())]
-)
+@pytest.mark.parametrize(("lead_w", "lead_x"), [((), ()), ((4,), ()), ((), (4,)), ((4,), (4,)), ((2, 1), (4,)), ((1,), (2, 4)), ((0,), ())])
 def test_mixed_batch_shapes(method, lead_w, lead_x):
     rng = np.random.default_rng(0)
     at_w, at_x = rng.normal(size=(*lead_w, 3)), rng.normal(size=lead_x)

@@ -392,10 +392,10 @@ def test_large_functions_are_refused_before_sympy_is_called(monkeypatch, f, oper
         raise AssertionError("SymPy was called")
 
     monkeypatch.setattr(door, "to_sympy", never)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(TooLarge, match=f"symbolic: .*{text}"):
         prepare(f, operator, method="symbolic", engine="numpy")
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 10  # one to two seconds for 200,000 operations; differentiating them would take hours
 
 
 def test_products_of_many_factors_are_refused_as_their_terms_come():

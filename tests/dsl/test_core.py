@@ -46,7 +46,7 @@ def test_array_constants_are_copied_frozen_and_shared_by_value():
 
 @pytest.mark.parametrize("value", [1j, "text", object(), np.array(["a"]), [1j]])
 def test_what_is_not_real_is_refused(value):
-    with pytest.raises(TypeError, match="complex|real number"):
+    with pytest.raises(TypeError, match=r"complex|real number"):
         constant(value)
 
 
@@ -57,7 +57,7 @@ def test_an_integer_beyond_float64_is_refused():
 
 @pytest.mark.parametrize(
     ("rewritten", "kept"),
-    [(x * 1, x), (1 * x, x), (x / 1, x), (x - 0.0, x), (x + (-0.0), x), (-(-x), x), (x**1, x), (x * -1, -x)],
+    [(x * 1, x), (1 * x, x), (x / 1, x), (x - 0.0, x), (x + (-0.0), x), (FUNCTIONS["neg"](-x), x), (x**1, x), (x * -1, -x)],
 )
 def test_float_exact_rewriting(rewritten, kept):
     assert rewritten is kept

@@ -7,8 +7,8 @@ from diffcompare.differentiate import value, vjp
 from diffcompare.dsl import function, symbol
 from diffcompare.dsl.composite import logsumexp, mean, norm, softmax
 from diffcompare.dsl.composite import max as largest
-from diffcompare.dsl.contraction import diagonal, dot, einsum, matmul, outer, trace
 from diffcompare.dsl.constants import constant
+from diffcompare.dsl.contraction import diagonal, dot, einsum, matmul, outer, trace
 from diffcompare.dsl.structural import broadcast, concatenate, reshape, stack, transpose
 from diffcompare.dsl.structural import sum as total
 from diffcompare.errors import ShapeError

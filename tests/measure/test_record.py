@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,20 +88,25 @@ def test_a_line_cut_by_a_crash_spoils_itself_only(tmp_path: Path) -> None:
     assert len(records.complaints) == 1
 
 
-def _write_many(path: str, writer: int) -> None:
-    with Store(path) as store:
-        for k in range(200):
-            store.add(replace(ROW, problem=f"p{writer}", point=str(k), value=tuple([0.1] * 256)))
+WRITER = """
+import pickle, sys
+from dataclasses import replace
+from diffcompare.measure.record import Store
+row = pickle.load(sys.stdin.buffer)
+with Store(sys.argv[1]) as store:
+    for k in range(200):
+        store.add(replace(row, problem="p" + sys.argv[2], point=str(k), value=(0.1,) * 256))
+"""
 
 
 def test_two_runs_at_once_do_not_corrupt_each_other(tmp_path: Path) -> None:
     path = str(tmp_path / "r.jsonl")
-    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
-    writers = [context.Process(target=_write_many, args=(path, w)) for w in range(3)]
-    for w in writers:
-        w.start()
-    for w in writers:
-        w.join()
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, str(w)], stdin=subprocess.PIPE) for w in range(3)]
+    for w in writers:  # each waits for its row, so that all write at once
+        assert w.stdin is not None
+        w.stdin.write(pickle.dumps(ROW))
+        w.stdin.close()
+    assert [w.wait() for w in writers] == [0, 0, 0]
     records = read(path)
     assert not records.complaints
     assert {w: [m.point for m in records.measurements if m.problem == w] for w in ("p0", "p1", "p2")} == {

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 
 import pytest
 
+from diffcompare.measure import speed
 from diffcompare.measure.speed import collector_parked, steady
 
 
-def spin(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
+class Clock:
+    """A clock that only its calls move, so that a busy machine changes nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(speed, "perf_counter", lambda: self.now)
+
+    def call_of(self, seconds: float) -> Callable[[], None]:
+        def call() -> None:
+            self.now += seconds
+
+        return call
 
 
-def test_a_call_of_known_length_is_timed() -> None:
-    timing = steady(lambda: spin(1e-3), 0.05)
-    assert 1e-3 <= timing.best < 3e-3
-    assert timing.best <= timing.median
+@pytest.mark.parametrize("seconds", [1e-7, 1e-3, 4e-3])
+def test_a_call_of_known_length_is_timed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    timing = speed.steady(Clock(monkeypatch).call_of(seconds), 0.05)
+    assert timing.samples == pytest.approx([seconds] * speed.SAMPLES)
     assert timing.best == min(timing.samples)
+    assert timing.best <= timing.median
 
 
-def test_short_calls_are_batched() -> None:
-    timing = steady(lambda: None, 0.02)
-    assert timing.calls > 100
-    assert len(timing.samples) >= 2  # 5 on a machine that does nothing else
-    assert timing.best < 1e-5
+def test_short_calls_are_batched_to_fill_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    timing = speed.steady(clock.call_of(1e-6), 0.06)
+    assert timing.calls == pytest.approx(0.01 / 1e-6, rel=0.3)
+    assert clock.now < 2 * 0.06
 
 
 def test_a_call_longer_than_the_budget_is_made_once() -> None:

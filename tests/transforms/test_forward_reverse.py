@@ -122,7 +122,9 @@ expressions = st.recursive(
     st.sampled_from(ATOMS),
     lambda inner: st.one_of(
         st.tuples(st.sampled_from(UNARY), inner).map(lambda p: p[0](p[1])),
-        st.tuples(st.sampled_from(BINARY), inner, inner).map(lambda p: p[0](p[1], p[2]) if isinstance(p[1], Expr) or isinstance(p[2], Expr) else x),
+        st.tuples(st.sampled_from(BINARY), inner, inner).map(
+            lambda p: p[0](p[1], p[2]) if isinstance(p[1], Expr) or isinstance(p[2], Expr) else x
+        ),
     ),
     max_leaves=12,
 )
@@ -157,7 +159,9 @@ def _sum_of_paths(f, at):
     return magnitude[f.output]
 
 
-@pytest.mark.parametrize("at", [(0.0, 1.0), (0.0, 0.0), (-0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (1.0, 1.0), (INF, 1.0), (NAN, 1.0), (800.0, -800.0)])
+@pytest.mark.parametrize(
+    "at", [(0.0, 1.0), (0.0, 0.0), (-0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (1.0, 1.0), (INF, 1.0), (NAN, 1.0), (800.0, -800.0)]
+)
 @pytest.mark.parametrize("outer", UNARY)
 @pytest.mark.parametrize("inner", BINARY[:6])
 def test_modes_have_the_same_nan_and_infinity_pattern_at_edges(outer, inner, at):
