@@ -267,7 +267,9 @@ def test_differentiation_gives_what_sympys_diff_gives(e):
     entries, expressions = to_sympy(function([x, y], e))
     for s in entries:
         with distribute(False):
-            assert differentiate(expressions, s) == [expressions[0].diff(s)]
+            (ours,), theirs = differentiate(expressions, s), expressions[0].diff(s)
+            # f - f that keeps the domain of f is kept here, while SymPy's diff collects its derivative to 0
+            assert ours == theirs or sympy.expand(ours - theirs) == 0
 
 
 @pytest.mark.parametrize("name", sorted(set(NATIVE) & {p.name for p in ROWS}))
