@@ -182,9 +182,8 @@ def _forms() -> dict[str, Callable[[Expr], Callable[..., Any] | None]]:
         return (lambda x, n: x ** int(exponent)) if exponent is not None and exponent.is_integer() else None
 
     def softplus(x: Any) -> Any:
-        # casadi.logsumexp of 0 and x, entry by entry: the kinks of max cancel, where those of max(x, 0) + log1p(exp(-|x|)) do not
-        top = ca.fmax(x, 0)
-        return top + ca.log(ca.exp(x - top) + ca.exp(-top))
+        # one smooth form on each side; max(x, 0) + log1p(exp(-|x|)) has two kinks at 0, and their second derivatives do not cancel
+        return ca.if_else(x > 0, x + ca.log1p(ca.exp(-x)), ca.log1p(ca.exp(x)))
 
     return {
         "softplus": lambda node: softplus,

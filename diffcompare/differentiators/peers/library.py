@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ...dsl.shapes import Shape, size_of
 from ...engines.base import Array, Engine
 from ...errors import Unsupported
 from ...transforms.cost import Cost
-from ..base import Differentiator, Request, Runner
+from ..base import Derivative, Differentiator, Request, Runner
 
 
 class Peer(Differentiator):
@@ -35,6 +36,11 @@ class Peer(Differentiator):
     @abstractmethod
     def answer(self, request: Request, engine: Engine, memory: int) -> Runner:
         """The request made executable by the library, which can be imported; raises Unsupported or TooLarge."""
+
+    def prepare(self, *args: Any, **options: Any) -> Derivative:
+        """As Differentiator.prepare. The import comes first, so that seconds of it do not count as the library's preparation."""
+        self._load()
+        return super().prepare(*args, **options)
 
     def runner(self, request: Request, engine: Engine, precision: str, memory: int) -> Runner:
         if self.home not in (None, engine.name):
