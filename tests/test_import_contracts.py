@@ -56,6 +56,8 @@ def test_the_contracts_hold() -> None:
         ("engines/numpy.py", "from ..differentiators import base", LAYERS),
         ("differentiators/planted.py", "from ..engines import numpy", LAYERS),
         ("measure/planted.py", "def late():\n    from ..report import tables", LAYERS),
+        ("differentiators/planted.py", "from ..check import Check", LAYERS),
+        ("check/planted.py", "from ..measure import points", LAYERS),
         ("planted.py", "", LAYERS),
         ("reference/planted.py", "from ..transforms import forward", REFERENCE),
         ("reference/planted.py", "from ..engines.base import Engine", REFERENCE),

@@ -13,13 +13,10 @@ from ..dsl.structural import reshape, stack
 from ..dsl.tracing import trace
 from ..errors import DiffCompareError
 from ..reference import Reference
+from .rounding import EPSILON, ROUNDINGS, rounding
 from .subject import Layout, Point, Subject, WrongClaim, claim_parts
 
 Array = np.ndarray[Any, Any]
-EPSILON = 2.0**-52
-ROUNDINGS = 4.0
-"""How many times the rounding errors of one formula another correct formula may make: elementary functions of NumPy and the
-platform err by up to 4 units in the last place where a ball counts half a one."""
 
 
 class Untraceable(Exception):
@@ -37,7 +34,7 @@ def function_of(f: Subject, point: Point, values: Array) -> Function:
     try:
         graph = _single(graph, values.shape)
         found = np.asarray(value(graph, engine="numpy")(**point.parts(point.vector)), dtype=np.float64)
-        noise = Reference(graph).noise({n: point.values[n] for n in point.wrt})[0]
+        noise = rounding(Reference(graph), {n: point.values[n] for n in point.wrt})[0]
     except DiffCompareError as error:
         raise Untraceable(str(error)) from error
     allowed = ROUNDINGS * (EPSILON * np.abs(values) + np.where(np.isnan(noise), np.inf, noise))

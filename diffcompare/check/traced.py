@@ -1,11 +1,10 @@
 """A claim against certified truth, for a function whose graph is known.
 
-An entry D of a derivative that is computed in float64 may err by C (ε |D| + R), C = 4: R is what rounding every operation of
-the function once may do to D (the radius of ball arithmetic with 53 bits), a sum over |terms| where there are sums, and
-0 where nothing is rounded. An error beyond that is wrong, unless
+An entry D of a derivative that is computed in float64 may err by 4 (ε |D| + R), R what rounding every operation of a formula for
+it may do to it, see rounding.py: no tolerance is chosen. An error beyond that is wrong, unless
 
 - the claim can be traced too and its formula is right at high precision: then it only loses digits, which is noted;
-- it is within C ε S, S the sensitivity of D to relative changes of the inputs: then another formula may be to blame as
+- it is within 4 ε S beside, S the sensitivity of D to relative changes of the inputs: then another formula may be to blame as
   well as a mistake, and the entry is undecided.
 
 Small derivatives are compared entry by entry. Long ones by products with random directions, each certified from one
@@ -28,8 +27,9 @@ from ..dsl.function import Function
 from ..errors import DiffCompareError
 from ..reference import Reference
 from ..transforms.cost import cost
-from .graph import EPSILON, ROUNDINGS, Untraceable, formula_of
+from .graph import Untraceable, formula_of
 from .result import AGREES, UNDECIDED, WRONG, Entry
+from .rounding import EPSILON, ROUNDINGS, rounding
 from .subject import Claim, Point, Subject
 from .sums import culprit, together
 from .truth import Cell, FirstOrder, SecondOrder
@@ -135,7 +135,7 @@ class Traced:
             reference = Reference(formula_of(self.derivative, self.point, self.layout))
             found = reference.certify("value", self.truth.at)
             exact, status = self.layout.assembled(found.values), [np.all(s == "ok") for s in found.status]
-            noise = self.layout.assembled(reference.noise(self.truth.at))
+            noise = self.layout.assembled(rounding(reference, self.truth.at))
         except (Untraceable, DiffCompareError):
             return
         if not all(status):

@@ -18,6 +18,7 @@ from ..differentiate import gradient
 from ..dsl.function import Function
 from ..errors import Unsupported
 from ..reference import Certified, Reference
+from .rounding import rounding
 from .subject import Layout, Point
 
 Array = np.ndarray[Any, Any]
@@ -119,13 +120,13 @@ class FirstOrder(Truth):
         self.radii = np.full((layout.rows, layout.columns), np.nan)
         slopes = slopes_of(function) if layout.operator == "gradient" else None
         if slopes is not None:
-            self.radii = layout.assembled(slopes.noise(self.at))
+            self.radii = layout.assembled(rounding(slopes, self.at))
 
     def whole(self) -> None:
         certified = self.reference.certify("jacobian", self.at)
         radii = self.radii
         if np.any(np.isnan(radii)):
-            own = self.layout.assembled(self.reference.noise(self.at, operator="jacobian"))
+            own = self.layout.assembled(rounding(self.reference, self.at, "jacobian"))
             radii = np.where(np.isnan(radii), own, radii)
         self._keep(certified, [radii[row, column] for row, column, _ in self.layout.blocks()])
 
@@ -138,7 +139,7 @@ class FirstOrder(Truth):
     def noise(self, cell: Cell) -> dict[Cell, float]:
         if not np.isnan(self.radii[cell]):
             return {cell: float(self.radii[cell])}
-        radii = self.reference.noise(self.at, operator="jvp", tangent=self.tangent(self.unit(cell[1])))[0]
+        radii = rounding(self.reference, self.at, "jvp", tangent=self.tangent(self.unit(cell[1])))[0]
         return {(r, cell[1]): radius for r, radius in enumerate(radii.ravel().tolist())}
 
     def product(self, direction: Array) -> tuple[Array, bool]:
@@ -148,7 +149,7 @@ class FirstOrder(Truth):
 
     def radius(self, direction: Array) -> Array:
         """The rounding error of 53 bits in the derivative along a direction, for each row."""
-        return self.reference.noise(self.at, operator="jvp", tangent=self.tangent(direction))[0].ravel()
+        return rounding(self.reference, self.at, "jvp", tangent=self.tangent(direction))[0].ravel()
 
 
 class SecondOrder(Truth):
@@ -161,7 +162,7 @@ class SecondOrder(Truth):
     def whole(self) -> None:
         certified = self.reference.certify("hessian", self.at)
         slopes, operator = (self.slopes, "jacobian") if self.slopes else (self.reference, "hessian")
-        self._keep(certified, slopes.noise(self.at, operator=operator))
+        self._keep(certified, rounding(slopes, self.at, operator))
 
     def balls(self, cell: Cell, point: Point) -> dict[Cell, tuple[Any, float, str]]:
         u, v = self.unit(cell[0]), self.unit(cell[1])
@@ -189,9 +190,9 @@ class SecondOrder(Truth):
     def radius(self, left: Array, right: Array) -> float:
         """The rounding error of 53 bits in u'Hv; a series along u + v would count that of the larger u'Hu and v'Hv as well."""
         if self.slopes is not None:
-            blocks = self.slopes.noise(self.at, operator="jvp", tangent=self.tangent(right))
+            blocks = rounding(self.slopes, self.at, "jvp", tangent=self.tangent(right))
             return float(np.sum(np.abs(left) * np.concatenate([b.ravel() for b in blocks]), where=left != 0))
         return sum(self._along(d) for d in (left + right, left - right)) / 4
 
     def _along(self, direction: Array) -> float:
-        return float(self.reference.noise(self.at, operator="jvp", order=2, tangent=self.tangent(direction))[0])
+        return float(rounding(self.reference, self.at, "jvp", order=2, tangent=self.tangent(direction))[0])

@@ -97,6 +97,46 @@ def test_hard_functions_are_not_accused_and_their_mistakes_not_passed(name: str,
         assert check_gradient(f, lambda x: g(x) * (1 + 1e-7), x, trace=trace).ok is not True
 
 
+Q = np.linalg.qr(np.random.default_rng(3).normal(size=(20, 20)))[0]
+FORMS = {
+    "logsumexp": (lambda x: np.log(np.sum(np.exp(x))), lambda x: np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x))), 8, 10.0),
+    "norm": (lambda x: np.sqrt(np.sum(x**2)), lambda x: x / np.linalg.norm(x), 9, 1e-8),
+    "rotation": (lambda x: (Q @ x - 1) @ (Q @ x - 1), lambda x: 2 * (x - Q.T @ np.ones(20)), 20, 1.0),
+    "rotation, multiplied out": (lambda x: (Q @ x - 1) @ (Q @ x - 1), lambda x: 2 * Q.T @ (Q @ x) - 2 * Q.T @ np.ones(20), 20, 1.0),
+    "relu": (lambda x: np.sum(np.maximum(Q[:10] @ x, 0)), lambda x: Q[:10].T @ (Q[:10] @ x > 0), 20, 1.0),
+    "product": (np.prod, lambda x: np.prod(x) / x, 7, 1.0),
+    "variance": (np.var, lambda x: 2 * (x - np.mean(x)) / x.size, 15, 100.0),
+    "variance by moments": (lambda x: np.mean(x**2) - np.mean(x) ** 2, lambda x: 2 * (x - np.mean(x)) / x.size, 15, 100.0),
+    "sin²": (lambda x: np.sum(np.sin(x) ** 2), lambda x: np.sin(2 * x), 4, 100.0),
+    "periods": (lambda x: np.sum(np.sin(2 * np.pi * x)), lambda x: 2 * np.pi * np.cos(2 * np.pi * x), 4, 1e4),
+    "power": (lambda x: np.sum(np.abs(x) ** 2.5), lambda x: 2.5 * np.sign(x) * np.abs(x) * np.sqrt(np.abs(x)), 4, 1e9),
+    "log-odds": (lambda x: np.sum(np.log(np.abs(x) / (1 + np.abs(x)))), lambda x: np.sign(x) / (np.abs(x) * (1 + np.abs(x))), 4, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_other_correct_formulas_pass_to_the_last_digits(name: str) -> None:
+    f, g, n, scale = FORMS[name]
+    rng = np.random.default_rng(11)
+    for _ in range(40):
+        result = check_gradient(f, g, scale * rng.normal(size=n))
+        assert result.ok is True, str(result)
+
+
+def test_operations_that_happen_to_be_exact_count_as_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 53 bits the ten terms of this entry add up without rounding in one order and not in another."""
+    from diffcompare.check import rounding
+
+    f, g, n, _ = FORMS["relu"]
+    rng = np.random.default_rng(11)
+    points = [rng.normal(size=n) for _ in range(40)]
+    monkeypatch.setattr(rounding, "SHORT", 53)
+    accused = [x for x in points if check_gradient(f, g, x).ok is False]
+    monkeypatch.undo()
+    assert accused
+    assert all(check_gradient(f, g, x).ok is True for x in accused)
+
+
 @pytest.mark.parametrize("relative", [1e-14, 1e-12, 1e-9])
 def test_relative_errors_down_to_1e_14_are_found_where_the_function_is_traced(relative: float) -> None:
     for f, g, x in (
