@@ -88,4 +88,3 @@ def _try_rules(made: Elementwise) -> None:
         strangers = [n for n in postorder([expr]) if is_fresh(n) and not any(n is s for s in symbols)]
         if expr.shape != () or strangers:
             raise DiffCompareError(f"{made.name}: value and partials must be scalar expressions of the arguments alone, got {expr!r}")
-
