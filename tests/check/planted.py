@@ -370,6 +370,7 @@ def right() -> list[Case]:
         Case("seed", seed, seed_g, (3.0, 4.0), T),
         Case("rosenbrock", rosenbrock, rosenbrock_g, POINT, T),
         Case("rosenbrock, 200", rosenbrock, rosenbrock_g, numbers(30, 200), T),
+        Case("rosenbrock, 1000", rosenbrock, rosenbrock_g, LONG, T),
         Case("logistic", logistic, logistic_g, numbers(23, 20), T),
         Case("logistic, large weights", logistic, logistic_g, 30 * numbers(23, 20), T),
         Case("squares", squares, squares_g, numbers(26, 30), T),
