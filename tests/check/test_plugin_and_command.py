@@ -37,7 +37,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     return pytester
 
 
-def test_the_fixture_passes_fails_and_tells(project: pytest.Pytester) -> None:
+def test_the_fixture_passes_fails_and_tells(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # an installed package is registered by its entry point already
     project.makepyfile(
         """
         import numpy as np
