@@ -29,7 +29,7 @@ INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended, by the convention of shells."""
 
 
-WIDE = ("points", "with respect to", "aliases", "kind", "arguments", "reason")
+WIDE = ("tags", "points", "with respect to", "aliases", "kind", "arguments", "reason")
 """Columns of lists that a terminal has no room for; the other formats have them."""
 FOLDED = {"domain": 22, "derivative": 36, "kinks": 24, "ulp 1": 9, "ulp 2": 9}
 """Columns of lists that run over several lines, and their width."""
@@ -131,7 +131,11 @@ def _subject(function: str, at: str | None, point: str | None) -> tuple[Any, Any
     if at is not None and point is not None:
         raise DiffCompareError("give --at or --point, not both")
     if _is_problem(function):
-        (problem,) = find(function)
+        problem, *others = find(function)
+        if others:
+            raise DiffCompareError(
+                f"{function} means {len(others) + 1} problems, {problem.name} and more: name one, or give them to report"
+            )
         return problem, point if where is None else where
     if point is not None:
         raise DiffCompareError(f"--point belongs to a problem, and {function!r} is none; give --at")
@@ -143,9 +147,9 @@ def _subject(function: str, at: str | None, point: str | None) -> tuple[Any, Any
 
 
 def _is_problem(text: str) -> bool:
-    from .problem import library
+    from .problem import TAG, library
 
-    return text.partition("(")[0].strip() in library()
+    return text.strip().startswith(TAG) or text.partition("(")[0].strip() in library()
 
 
 def _usual_operator(subject: Any) -> str:
@@ -185,7 +189,8 @@ def _csv(records: list[Measurement]) -> str:
 @app.command()
 def report(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Problems or patterns such as '*_regression'; all by default.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Problems or patterns such as '*_regression' or 'tag:mgh'; tag:core by default.", show_default=False),
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("reports/latest"),
     method: Annotated[list[str] | None, typer.Option(help="A method or a pattern such as 'ad.*'; may be repeated.")] = None,
@@ -410,6 +415,7 @@ def check(
 @app.command("list")
 def list_(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    names: Annotated[list[str] | None, typer.Argument(help="Of problems: patterns such as 'tag:core'; all by default.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:
     """What there is: problems, methods, engines or functions."""
@@ -417,7 +423,7 @@ def list_(
 
     from .report.listing import rows
 
-    found = rows(kind.value)
+    found = rows(kind.value, names or ())
     if output is Format.JSON:
         typer.echo(json.dumps(found, indent=1))
         return

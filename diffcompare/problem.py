@@ -22,6 +22,9 @@ Array = np.ndarray[Any, Any]
 
 OPERATORS = ("value", "derivative", "gradient", "jacobian", "hessian", "jvp", "vjp", "hvp", "value_and_gradient")
 LIBRARY = "diffcompare.problems"
+CORE = "core"
+"""The tag of the problems that a report measures when none is named."""
+TAG = "tag:"
 LONGEST_TEXT = 1000
 """A longer text is refused before it is matched against names."""
 
@@ -74,6 +77,7 @@ class Problem:
     source: the citation, down to the equation. wrt: the inputs to differentiate with respect to, all by default;
     the others are data. operators: what the report asks of it, by default derivative and hessian for a real
     function of one real input, gradient and hessian for another real function, jacobian for an array.
+    tags: the sets it belongs to, for `tag:NAME` where problems are named; CORE puts it into the default report.
     name: that of the function by default. sizes: those a Family built it with.
 
     Raises DiffCompareError, ShapeError or DomainError for a point, a name or an operator that does not fit.
@@ -159,16 +163,18 @@ class Size:
 class Family:
     """A problem with sizes: `logistic_map(n=8)` is the Problem named logistic_map(n=8); sizes left out have their defaults.
 
-    name, sizes: by name a Size. Raises DiffCompareError for a size that is unknown, no integer or out of its range.
+    name, sizes: by name a Size. tags: those of each of its problems, known before one is built. Raises DiffCompareError for
+    a size that is unknown, no integer or out of its range.
     """
 
-    def __init__(self, name: str, build: Callable[..., Problem], sizes: Mapping[str, Size]) -> None:
+    def __init__(self, name: str, build: Callable[..., Problem], sizes: Mapping[str, Size], tags: Sequence[str] = ()) -> None:
         parameters = list(inspect.signature(build).parameters)
         if parameters != list(sizes):
             raise DiffCompareError(f"{name}: the builder takes {', '.join(parameters)}, the sizes are {', '.join(sizes)}")
         self.name = name
         self.build = build
         self.sizes = dict(sizes)
+        self.tags = tuple(tags)
         self.__doc__ = build.__doc__
 
     @property
@@ -178,7 +184,8 @@ class Family:
     def __call__(self, *args: int, **named: int) -> Problem:
         chosen = self._checked(args, named)
         text = ", ".join(f"{n}={v}" for n, v in chosen.items())
-        return replace(self.build(**chosen), name=f"{self.name}({text})", sizes=chosen)
+        built = self.build(**chosen)
+        return replace(built, name=f"{self.name}({text})", sizes=chosen, tags=tuple(dict.fromkeys((*self.tags, *built.tags))))
 
     def _checked(self, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, int]:
         known = ", ".join(self.sizes)
@@ -220,9 +227,9 @@ def _load_family(name: str, module: str) -> Family:
     return found
 
 
-def family(**sizes: Size) -> Callable[[Callable[..., Problem]], Family]:
-    """Make a builder of problems the Family of its name, with these sizes in the order of its parameters."""
-    return lambda build: Family(build.__name__, build, sizes)
+def family(tags: Sequence[str] = (), **sizes: Size) -> Callable[[Callable[..., Problem]], Family]:
+    """Make a builder of problems the Family of its name, with these tags, and these sizes in the order of its parameters."""
+    return lambda build: Family(build.__name__, build, sizes, tags)
 
 
 # --- the library by text ---
@@ -237,18 +244,14 @@ def library() -> dict[str, Problem | Family]:
 
 
 def find(text: str) -> list[Problem]:
-    """The problems that a text means, in the order of names: `rosenbrock`, `rosenbrock(n=8)`, `*_regression`, `*(n=8)`.
+    """The problems that a text means, in the order of names: `rosenbrock`, `rosenbrock(n=8)`, `*_regression`, `*(n=8)`, `tag:core`.
 
-    Shell patterns (* ? [abc]) match names, case counting; families without sizes in the text have their defaults. A
-    pattern with sizes means the families that have those sizes. Raises DiffCompareError where nothing matches, with the
-    nearest names, or a size is wrong.
+    Shell patterns (* ? [abc]) match names, case counting, and after `tag:` tags; families without sizes in the text have
+    their defaults. A pattern with sizes means the families that have those sizes. Raises DiffCompareError where nothing
+    matches, with the nearest names, or a size is wrong.
     """
     name, sizes = _parsed(text)
-    known = library()
-    entries = [known[name]] if name in known else [e for n, e in known.items() if fnmatch.fnmatchcase(n, name)]
-    if not entries:
-        near = difflib.get_close_matches(name, known, n=3) or list(known)
-        raise DiffCompareError(f"there is no problem {name!r}; did you mean {', '.join(near)}?")
+    entries = _entries(name)
     if not sizes:
         return [e() if isinstance(e, Family) else e for e in entries]
     fitting = [e for e in entries if isinstance(e, Family) and set(sizes) <= set(e.sizes)]
@@ -256,6 +259,25 @@ def find(text: str) -> list[Problem]:
         described = "; ".join(f"{e.name} has {', '.join(e.sizes) or 'none'}" for e in entries[:3])
         raise DiffCompareError(f"no problem {name!r} has the sizes {', '.join(sizes)}: {described}")
     return [e(**sizes) for e in fitting]
+
+
+def _entries(name: str) -> list[Problem | Family]:
+    """The entries of the library that a name, a pattern or `tag:` with either means; one at least."""
+    known = library()
+    if name in known:
+        return [known[name]]
+    if name.startswith(TAG):
+        tag = name.removeprefix(TAG).strip()
+        tagged = [e for e in known.values() if any(fnmatch.fnmatchcase(t, tag) for t in e.tags)]
+        if not tagged:
+            tags = sorted({t for e in known.values() for t in e.tags})
+            raise DiffCompareError(f"no problem has the tag {_clip(repr(tag))}; the tags are {', '.join(tags)}")
+        return tagged
+    found = [e for n, e in known.items() if fnmatch.fnmatchcase(n, name)]
+    if not found:
+        near = difflib.get_close_matches(name, known, n=3) or [n for n, e in known.items() if CORE in e.tags]
+        raise DiffCompareError(f"there is no problem {name!r}; did you mean {', '.join(near)}?")
+    return found
 
 
 def _parsed(text: str) -> tuple[str, dict[str, Any]]:

@@ -315,6 +315,10 @@ def test_the_largest_sizes_are_built_without_a_matrix(name: str) -> None:
     assert np.all(np.isfinite(gradient))
 
 
+def test_a_family_knows_the_tags_of_its_problems() -> None:
+    assert all(entry().tags == entry.tags for entry in LIBRARY.values() if isinstance(entry, Family))
+
+
 def test_synthetic_data_is_the_same_at_every_build() -> None:
     for name in ("linear_regression", "logistic_regression"):
         one, two = LIBRARY[name](), LIBRARY[name]()
@@ -337,6 +341,9 @@ def test_find_takes_names_sizes_and_shell_patterns() -> None:
     assert names("seed_polynomial()") == ["seed_polynomial"]
     assert names("*(samples=4)") == ["linear_regression(samples=4, features=3)", "logistic_regression(samples=4, features=3)"]
     assert len(names("*")) == len(LIBRARY)
+    assert names("tag:core") == [p.name for p in find("*") if "core" in p.tags]
+    assert names(" tag:sur*") == ["helmholtz(n=5)", "logistic_map(n=4)", "survey_two_variables"]
+    assert names("tag:survey(n=3)") == ["helmholtz(n=3)", "logistic_map(n=3)"]
 
 
 @pytest.mark.parametrize(
@@ -344,6 +351,9 @@ def test_find_takes_names_sizes_and_shell_patterns() -> None:
     [
         ("rosenbrok", "there is no problem 'rosenbrok'; did you mean rosenbrock"),
         ("Rosenbrock", "there is no problem"),
+        ("tag:cores", "no problem has the tag 'cores'; the tags are .*core, "),
+        ("tag:", "no problem has the tag ''"),
+        ("tag:core(m=3)", "no problem 'tag:core' has the sizes m"),
         ("", "expected the name of a problem"),
         ("(n=3)", "expected the name of a problem"),
         ("rosenbrock(n=3", "the bracket after rosenbrock is not closed"),

@@ -8,7 +8,7 @@ from typing import Any
 from ..differentiators.base import NEEDS_SCALAR_OUTPUT, Differentiator, Operator
 from ..engines.base import Engine
 from ..errors import DiffCompareError
-from ..problem import Problem, find, library
+from ..problem import CORE, TAG, Problem, find
 from .cell import Question, directions
 from .choice import chosen_engines, chosen_methods
 from .points import checked
@@ -19,11 +19,11 @@ EVERY_OPERATOR = ("seed_polynomial", "log_sum_exp")
 
 
 def chosen(patterns: Sequence[str]) -> list[Problem]:
-    """The problems that any of the patterns means, each once; the whole library without patterns.
+    """The problems that any of the patterns means, each once; those of the tag CORE without patterns.
 
     Raises DiffCompareError where a pattern means nothing.
     """
-    found = [p for pattern in patterns or ["*"] for p in find(pattern)]
+    found = [p for pattern in patterns or [TAG + CORE] for p in find(pattern)]
     return list({p.name: p for p in found}.values())
 
 
@@ -32,7 +32,7 @@ def jobs(problems: Sequence[Problem], full: bool = False, methods: Any = None, e
     operator of the problems EVERY_OPERATOR, or of all with full.
     """
     if not problems:
-        raise DiffCompareError(f"no problem is chosen; there are {', '.join(library())}")
+        raise DiffCompareError(f"no problem is chosen: name one, or a set of them such as {TAG}{CORE}")
     who = (chosen_methods(methods), chosen_engines(engines))
     planned = [_job(p, first_operator(p), *who) for p in problems]
     for p in problems:

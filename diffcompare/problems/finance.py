@@ -38,7 +38,7 @@ def _black_scholes() -> Problem:
         ),
         source="Black, Scholes: The Pricing of Options and Corporate Liabilities, J. Political Economy 81 (1973), eq. (13); "
         "the greeks: Haug, The Complete Guide to Option Pricing Formulas, 2nd ed. (2007), chapter 2",
-        tags=("finance",),
+        tags=("core", "finance"),
     )
 
 

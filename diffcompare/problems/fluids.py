@@ -20,7 +20,7 @@ ROOT_8 = 8.0**0.5
 ROOT_2 = 2.0**0.5
 
 
-@family(n=Size(5, 1, 1000, "components of the mixture; the matrix of attractions has n² entries"))
+@family(tags=("core", "survey", "physics"), n=Size(5, 1, 1000, "components of the mixture; the matrix of attractions has n² entries"))
 def helmholtz(n: int) -> Problem:
     """The Helmholtz energy of a mixed fluid by the equation of state of Peng and Robinson, x the amounts in mol.
 
@@ -53,7 +53,6 @@ def helmholtz(n: int) -> Problem:
         ),
         source=f"{SURVEY}, figure 5: the energy whose gradient is timed there, after Griewank (1989); "
         "Peng, Robinson: A New Two-Constant Equation of State, Ind. Eng. Chem. Fundam. 15 (1976), eq. (4), integrated over the volume",
-        tags=("survey", "physics"),
     )
 
 

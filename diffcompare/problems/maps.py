@@ -9,7 +9,10 @@ from ..problem import Point, Problem, Size, family
 from .teaching import SURVEY
 
 
-@family(n=Size(4, 1, 512, "iterates l1 ... ln; the slope reaches 4**(n-1), which leaves float64 past 512"))
+@family(
+    tags=("core", "survey", "program"),
+    n=Size(4, 1, 512, "iterates l1 ... ln; the slope reaches 4**(n-1), which leaves float64 past 512"),
+)
 def logistic_map(n: int) -> Problem:
     """f(x) = l_n with l_1 = x, l_(k+1) = 4 l_k (1 - l_k): n - 1 steps of the logistic map."""
     x = symbol("x")
@@ -27,7 +30,6 @@ def logistic_map(n: int) -> Problem:
             Point("near zero", x=1e-12),
         ),
         source=f"{SURVEY}, figure 2 and table 1: l1 = x, l(n+1) = 4 l(n) (1 - l(n))",
-        tags=("survey", "program"),
     )
 
 

@@ -12,7 +12,7 @@ from ..dsl.structural import sum as sum_of
 from ..problem import Point, Problem, Size, family
 
 
-@family(n=Size(4, 2, 100_000, "variables; one valley term for each pair of neighbours"))
+@family(tags=("core", "optimisation", "polynomial"), n=Size(4, 2, 100_000, "variables; one valley term for each pair of neighbours"))
 def rosenbrock(n: int) -> Problem:
     """Σ 100 (x_(i+1) - x_i²)² + (1 - x_i)²: a curved valley with its floor on x_(i+1) = x_i², least at (1, ..., 1)."""
     x = symbol("x", shape=(n,))
@@ -43,5 +43,4 @@ def rosenbrock(n: int) -> Problem:
         ),
         source="Rosenbrock: An Automatic Method for Finding the Greatest or Least Value of a Function, Computer J. 3 (1960), "
         "f = 100 (x2 - x1²)² + (1 - x1)²; chained over the pairs of neighbours as scipy.optimize.rosen does",
-        tags=("optimisation", "polynomial"),
     )

@@ -43,7 +43,7 @@ def _exponents(n: int) -> tuple[Point, ...]:
     )
 
 
-@family(n=Size(5, 1, 100_000, "entries of x"))
+@family(tags=("core", "learning", "reduction"), n=Size(5, 1, 100_000, "entries of x"))
 def log_sum_exp(n: int) -> Problem:
     """log Σ exp(x_i), a smooth maximum; its gradient is softmax."""
     x = symbol("x", shape=(n,))
@@ -51,11 +51,10 @@ def log_sum_exp(n: int) -> Problem:
         function=function([x], logsumexp(x), name="log_sum_exp", gradient=[softmax(x)], hessian=[[_softmax_jacobian(x)]]),
         points=_exponents(n),
         source=f"{BOYD}, section 3.1.5, p. 74: the hessian of log-sum-exp is diag(z)/1ᵀz - zzᵀ/(1ᵀz)² with z = exp(x)",
-        tags=("learning", "reduction"),
     )
 
 
-@family(n=Size(5, 1, 2000, "entries of x; the Jacobian has n² entries"))
+@family(tags=("core", "learning", "jacobian"), n=Size(5, 1, 2000, "entries of x; the Jacobian has n² entries"))
 def softmax_probabilities(n: int) -> Problem:
     """exp(x_i) / Σ exp(x_j): probabilities from scores."""
     x = symbol("x", shape=(n,))
@@ -64,11 +63,10 @@ def softmax_probabilities(n: int) -> Problem:
         points=_exponents(n),
         source="Bridle: Probabilistic Interpretation of Feedforward Classification Network Outputs, in Neurocomputing, "
         "NATO ASI F68 (1990); its Jacobian is diag(s) - s sᵀ",
-        tags=("learning", "jacobian"),
     )
 
 
-@family(n=Size(8, 1, 100_000, "factors"))
+@family(tags=("core", "reduction", "polynomial"), n=Size(8, 1, 100_000, "factors"))
 def speelpenning(n: int) -> Problem:
     """x_1 x_2 ... x_n, multiplied as a balanced tree; each entry of the gradient is the product of all other factors."""
     x = symbol("x", shape=(n,))
@@ -84,7 +82,6 @@ def speelpenning(n: int) -> Problem:
         ),
         source="Speelpenning: Compiling Fast Partial Derivatives of Functions Given by Algorithms, thesis, University of Illinois (1980); "
         "Griewank: On Automatic Differentiation, in Mathematical Programming, Kluwer (1989)",
-        tags=("reduction", "polynomial"),
     )
 
 

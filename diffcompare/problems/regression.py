@@ -25,7 +25,7 @@ def _design(samples: int, features: int) -> tuple[Array, Array, np.random.Genera
     return rows, rng.uniform(-2, 2, features), rng
 
 
-@family(samples=SAMPLES, features=FEATURES)
+@family(tags=("core", "learning", "regression"), samples=SAMPLES, features=FEATURES)
 def linear_regression(samples: int, features: int) -> Problem:
     """The mean squared error 1/m Σ (Xθ - y)_i² of m samples."""
     x, y, theta = symbol("X", shape=(samples, features)), symbol("y", shape=(samples,)), symbol("theta", shape=(features,))
@@ -53,12 +53,11 @@ def linear_regression(samples: int, features: int) -> Problem:
         ),
         source="Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed. (2009), section 3.2, eqs. (3.3)-(3.5), "
         "with 1/m in front of the sum of squares",
-        tags=("learning", "regression"),
         wrt=("theta",),
     )
 
 
-@family(samples=SAMPLES, features=FEATURES)
+@family(tags=("core", "learning", "regression"), samples=SAMPLES, features=FEATURES)
 def logistic_regression(samples: int, features: int) -> Problem:
     """The mean log loss of m samples with labels y of 0 or 1: 1/m Σ softplus(z) - y z for the logits z = Xθ.
 
@@ -91,6 +90,5 @@ def logistic_regression(samples: int, features: int) -> Problem:
         ),
         source="Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed. (2009), section 4.4.1, eqs. (4.20)-(4.22), "
         "with the sign changed and 1/m in front of the sum",
-        tags=("learning", "regression"),
         wrt=("theta",),
     )

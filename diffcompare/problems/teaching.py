@@ -27,7 +27,7 @@ def _seed_polynomial() -> Problem:
             Point("far", x=1e8, y=-1e-8),
         ),
         source="Géron: Hands-On Machine Learning with Scikit-Learn and TensorFlow, O'Reilly 2017, appendix D, f(x, y) = x²y + y + 2",
-        tags=("teaching", "polynomial"),
+        tags=("core", "teaching", "polynomial"),
     )
 
 
@@ -47,7 +47,7 @@ def _three_variables() -> Problem:
             Point("cancelling", x=3.0, y=-2.0000001, z=-0.1),  # 2x + 3y is nearly 0
         ),
         source="a textbook exercise: the gradient of x² + 3xy + y² + z³ at A(1, 2, 3), by differentiating term by term",
-        tags=("teaching", "polynomial"),
+        tags=("core", "teaching", "polynomial"),
     )
 
 
@@ -77,7 +77,7 @@ def _two_layer_chain() -> Problem:
         ),
         source="Rumelhart, Hinton, Williams: Learning representations by back-propagating errors, Nature 323 (1986), eqs. (1), (6), (7), "
         "for two layers of one linear unit: y1 = x w1 + b1, y2 = y1 w2 + b2",
-        tags=("teaching", "network"),
+        tags=("core", "teaching", "network"),
         wrt=("w1", "b1", "w2", "b2"),
     )
 
@@ -99,7 +99,7 @@ def _survey_two_variables() -> Problem:
             Point("large angle", x1=30.0, x2=1e6),
         ),
         source=f"{SURVEY}, tables 2 and 3: y = ln x1 + x1 x2 - sin x2 at (2, 5)",
-        tags=("teaching", "survey"),
+        tags=("core", "teaching", "survey"),
     )
 
 
@@ -118,7 +118,7 @@ def _polar_to_cartesian() -> Problem:
             Point("near a right angle", r=1e3, theta=1.5707963),
         ),
         source="NIST Digital Library of Mathematical Functions, section 1.5(ii), polar coordinates: x = r cos θ, y = r sin θ",
-        tags=("teaching", "coordinates"),
+        tags=("core", "teaching", "coordinates"),
     )
 
 

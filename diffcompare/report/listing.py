@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..differentiate import engines, methods
 from ..dsl.catalogue import functions
-from ..problem import Family, Problem, library
+from ..errors import DiffCompareError
+from ..problem import Family, Problem, find, library
 
 Row = dict[str, str]
 
 
-def rows(kind: str) -> list[Row]:
-    """The rows of problems, methods, engines or functions, by name."""
-    kinds: dict[str, Callable[[], list[Row]]] = {"problems": _problems, "methods": _methods, "engines": _engines, "functions": functions}
+def rows(kind: str, patterns: Sequence[str] = ()) -> list[Row]:
+    """The rows of problems, methods, engines or functions, by name; of problems those that any of the patterns means.
+
+    Raises DiffCompareError for a pattern that means nothing, or for another kind than problems.
+    """
+    if kind == "problems":
+        known = library()
+        return [_problem(p, known) for p in {p.name: p for pattern in patterns or ["*"] for p in find(pattern)}.values()]
+    if patterns:
+        raise DiffCompareError(f"patterns choose among problems, not {kind}")
+    kinds: dict[str, Callable[[], list[Row]]] = {"methods": _methods, "engines": _engines, "functions": functions}
     return kinds[kind]()
 
 
-def _problems() -> list[Row]:
-    return [_problem(entry) for entry in library().values()]
-
-
-def _problem(entry: Problem | Family) -> Row:
-    p = entry() if isinstance(entry, Family) else entry
+def _problem(p: Problem, known: Mapping[str, Problem | Family]) -> Row:
+    entry = known[p.name.partition("(")[0]]
     sizes = ", ".join(f"{n} {s.least}..{s.most}" for n, s in entry.sizes.items()) if isinstance(entry, Family) else ""
     return {
         "problem": p.name,
         "sizes": sizes,
+        "tags": ", ".join(p.tags),
         "with respect to": ", ".join(p.wrt),
         "points": ", ".join(point.label for point in p.points),
         "source": p.source,

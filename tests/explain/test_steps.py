@@ -17,7 +17,7 @@ from diffcompare.errors import DiffCompareError, DomainError, ShapeError, TooLar
 from diffcompare.explain.notation import ADJOINT, ASCII, TANGENT, UNICODE, VALUE, decimal, split_name
 from diffcompare.explain.reading import FORMS, evaluate, partials
 from diffcompare.explain.trace import Trace
-from diffcompare.problem import Family, Problem, library
+from diffcompare.problem import CORE, Family, Problem, library
 from diffcompare.problems.teaching import survey_two_variables, two_layer_chain
 from diffcompare.transforms.scalarize import entry_name
 
@@ -119,7 +119,7 @@ def small(entry: Problem | Family) -> Problem:
     return entry if isinstance(entry, Problem) else entry(**{n: max(2, s.least) for n, s in entry.sizes.items()})
 
 
-SMALL = [small(entry) for entry in library().values()]
+SMALL = [small(entry) for entry in library().values() if CORE in entry.tags]
 
 
 def entries(problem: Problem, point: dict[str, Any]) -> tuple[str, np.ndarray[Any, Any]]:

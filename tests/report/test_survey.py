@@ -10,7 +10,7 @@ import pytest
 
 import diffcompare as dc
 from diffcompare.errors import DiffCompareError, ShapeError, Unsupported
-from diffcompare.problem import Family, Problem, find, library
+from diffcompare.problem import Problem, find
 from diffcompare.report.survey import STEPS, exponents, scaling, step_curve, swell_table
 
 # --- figure 3 ---
@@ -71,7 +71,7 @@ def test_f_and_its_slope_are_the_survey_s() -> None:
     assert dc.derivative(f)(0.2) == pytest.approx(9.0660864, rel=1e-14)
 
 
-SCALAR = [p for p in (e() if isinstance(e, Family) else e for e in library().values()) if not p.function.output.shape]
+SCALAR = [p for p in find("tag:core") if not p.function.output.shape]
 
 
 @pytest.mark.parametrize("problem", SCALAR, ids=lambda p: p.name)

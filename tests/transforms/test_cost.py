@@ -10,7 +10,7 @@ import pytest
 
 import diffcompare as dc
 from diffcompare.dsl.core import Expr
-from diffcompare.problem import Family, Problem, find, library
+from diffcompare.problem import Problem, find
 from diffcompare.transforms.cost import Cost, cost
 
 x, y = dc.symbols("x y")
@@ -122,7 +122,7 @@ def test_a_view_keeps_its_argument_alive() -> None:
 BOUND = 6.0
 """Griewank, Walther: Evaluating Derivatives, 2nd ed. (2008), section 3.4; the survey's section 3.2."""
 
-PROBLEMS = [e() if isinstance(e, Family) else e for e in library().values()]
+PROBLEMS = find("tag:core")
 SCALAR = [p for p in PROBLEMS if len(p.function.outputs) == 1 and not p.function.output.shape]
 
 
