@@ -32,9 +32,9 @@ class AdaptiveDifference(Differentiator):
     ladder.py for what becomes of them. Where the function is not defined on one side, one-sided differences.
     derivative.estimate(...) gives value, error and status; the error holds for at least 99 of 100 points of each family in
     tests/differentiators/test_adaptive.py. A jvp is the sum over all entries, so it costs as much as a gradient.
-    noise: the relative error of the function's values if it is larger than rounding and constant over short steps, such as
-    2**-24 for a function that computes in float32 (what varies from step to step is measured). "estimate" measures that
-    too, with 42 evaluations more (see noise.py).
+    noise: the relative error of the function's values where it is known and larger than what shows: noise that varies from step
+    to step is measured, and so is rounding that leaves the values the same over short steps, as in a function that computes
+    in float32. "estimate" measures it in another way beside, with 42 evaluations more (see noise.py).
     What the bounds of the audit assume: never worse than fd.central with its default step.
     """
 

@@ -28,6 +28,8 @@ smaller result counts, since on longer steps what is not noise may show."""
 NOISE = 2.5
 """The largest of a few errors against their root mean square: √3 for errors spread evenly, and a measured mean square that is
 itself uncertain by √2."""
+TREAD = 1e-4
+"""Values that move in steps of up to this part of the largest are rounded; longer ones may be jumps of the function itself."""
 FEWEST_ULPS = 8.0
 """Steps of fewer units in the last place of x move it by too uneven amounts."""
 
@@ -83,6 +85,10 @@ class Ladder:
         estimates = [_mean_square(v, usable & (rank <= n)) * f for v in (from_odd, from_even) for n, f in SAMPLES]
         return np.asarray(NOISE * np.maximum(np.minimum(*estimates[:2]), np.minimum(*estimates[2:])))
 
+    def changes(self) -> Array:
+        """By how much the steps up and down change the value, one after another along the first axis; NaN of those that are lost."""
+        return np.concatenate([np.where(self.lost, np.nan, np.abs(side - self.centre)) for side in (self.up, self.down)])
+
     def central(self, noise: Array, floor: float) -> tuple[Array, Array]:
         """(symmetric differences, their rounding errors)."""
         gap = 2 * self.h
@@ -101,6 +107,18 @@ class Ladder:
 def _mean_square(values: Array, chosen: Array) -> Array:
     """The root mean square along the first axis of the values chosen, 0 of none."""
     return np.asarray(np.sqrt(np.sum(np.where(chosen, values, 0) ** 2, axis=0) / np.maximum(chosen.sum(axis=0), 1)))
+
+
+def staircase(*ladders: Ladder) -> Array:
+    """The least change of a value near x where some step leaves it the very same, 0 elsewhere.
+
+    There an intermediate result is rounded more coarsely than the value, to the same number on all short steps: no
+    difference between them shows it. 1 + 1e-6 x - 1 stands still over short steps and then climbs by ε.
+    """
+    changes = np.concatenate([one.changes() for one in ladders])
+    size = np.max([np.max(np.where(np.isfinite(v), np.abs(v), 0), axis=0) for one in ladders for v in (one.up, one.down)], axis=0)
+    least = np.min(np.where(changes > 0, changes, np.inf), axis=0)
+    return np.asarray(np.where((changes == 0).any(axis=0) & (least <= TREAD * size), least, 0.0))
 
 
 def extrapolated(quotients: Array, rounding: Array, ladder: Ladder, power: int) -> tuple[Array, Array]:
@@ -147,7 +165,7 @@ def derivative(fine: Ladder, wide: Ladder, floor: float, known: Array | float = 
 
     floor: the error that a value of f has at least, relative to it. known: the standard deviation of its noise, where that is known.
     """
-    noise = np.maximum(fine.noise(), NOISE * known)
+    noise = np.maximum(np.maximum(fine.noise(), staircase(fine, wide)), NOISE * known)
     value, error = narrowed(*(extrapolated(*ladder.central(noise, floor), ladder, 2) for ladder in (fine, wide)))
     sides = [
         narrowed(*(extrapolated(*ladder.one_sided(right, noise, floor), ladder, 1) for ladder in (fine, wide))) for right in (True, False)

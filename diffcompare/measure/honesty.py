@@ -67,6 +67,8 @@ FAMILIES = (
     Family("logistic", _logistic(8), _uniform(0, 1), "the map applied 8 times, uniform on [0, 1]"),
     Family("x^3", x**3, _decades(0, 12), "log-uniform on [1, 1e12]"),
     Family("sin far out", sin(x), _decades(3, 8), "log-uniform on [1e3, 1e8]"),
+    Family("log(1 + e^x)", log(1.0 + exp(x)), _uniform(-25, -5), "uniform on [-25, -5]"),
+    Family("small part", 1e3 + 1e-6 * sin(x), _uniform(-2, 2), "1000 + 1e-6 sin x, uniform on [-2, 2]"),
 )
 
 

@@ -67,6 +67,7 @@ FAMILIES = {
     "composed": Family(exp(sin(3.0 * x)), lambda t: 3 * (3 * t).cos() * (3 * t).sin().exp(), lambda r, n: r.uniform(-5, 5, n)),
     "peak": Family(1.0 / (1.0 + 1e4 * x * x), lambda t: -20000 * t / (1 + 10000 * t * t) ** 2, lambda r, n: r.uniform(-1, 1, n)),
     "fast and far out": Family(sin(1e4 * x), lambda t: 10000 * (10000 * t).cos(), lambda r, n: 10 ** r.uniform(3, 8, n)),
+    "log(1 + e^x)": Family(log(1.0 + exp(x)), lambda t: 1 / (1 + (-t).exp()), lambda r, n: r.uniform(-25, -5, n)),
     "tiny": Family(atan(x), lambda t: 1 / (1 + t * t), lambda r, n: 10 ** r.uniform(-300, 3, n)),
 }
 
@@ -135,7 +136,21 @@ def test_where_nothing_agrees_the_error_is_infinite():
     assert np.isnan(found.value[1:]).all()
 
 
-def test_a_function_that_computes_in_single_precision_needs_its_noise_stated():
+def test_a_value_that_stands_still_over_short_steps_and_then_climbs_is_no_zero_derivative():
+    """Entries of 1e-6 of a function whose intermediate results are of size 1: no short step shows, nor measures, its rounding."""
+    softplus = estimated(log(1.0 + exp(x)), [-25.0, -18.0, -12.0])
+    exact = 1 / (1 + np.exp([25.0, 18.0, 12.0]))
+    assert np.all(np.abs(softplus.value - exact) <= softplus.error) and np.all(softplus.error < 1e-3 * exact)
+    top = 4.0 * x * (1.0 - x)
+    top = 4.0 * top * (1.0 - top)  # near 1/2 the first result is 1 - 4e-18 t², the second a staircase of ε
+    found = estimated(top, [0.5 + 1e-9])
+    assert abs(found.value[0] - 32 * 1e-9) <= found.error[0]
+    assert found.error[0] < 1e-12
+    flat = estimated(where(x < 0.3, 2.0, 2.0 + x), [0.0])  # a jump farther off is no rounding
+    assert (flat.value[0], flat.status[0]) == (0.0, Status.CONVERGED) and flat.error[0] < 1e-13
+
+
+def test_a_function_that_computes_in_single_precision_may_have_its_noise_stated():
     class Rounded(NumpyEngine):
         """float64 outside, float32 inside."""
 
@@ -235,6 +250,9 @@ def test_each_safeguard_is_needed(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ladder, "_agreeing", lambda values, radius, lost, broken: ~lost & ~broken)
         assert honesty("fast and far out") < 0.9
+    with monkeypatch.context() as patch:
+        patch.setattr(ladder, "TREAD", 0.0)
+        assert honesty("log(1 + e^x)") < 0.9
     with monkeypatch.context() as patch:
         patch.setattr(ladder, "NOISE", 0.0)
         assert honesty("logistic") < 0.9
