@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .explain.steps import steps
     from .measure.audit import audit
     from .measure.compare import compare
+    from .measure.recommend import recommend
     from .problem import Problem
 
     __version__: str
@@ -68,6 +69,7 @@ __all__ = [
     "parse",
     "prepare",
     "primitive",
+    "recommend",
     "steps",
     "symbol",
     "symbols",
@@ -91,6 +93,7 @@ _NAMES = {
     "explain.steps": "steps",
     "measure.audit": "audit",
     "measure.compare": "compare",
+    "measure.recommend": "recommend",
     "problem": "Problem",
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names.split()}
