@@ -35,8 +35,7 @@ def kmeans_function(n: int, k: int, d: int) -> Function:
 def _hessian(owner: Expr, d: int) -> Expr:
     """2 m_j for all coordinates of centroid j, on the diagonal alone; m_j: how many points it owns."""
     k = owner.shape[0]
-    owned = einsum("j,jm,dl->jdml", 2 * sum_of(owner, axis=1), constant(np.eye(k)), constant(np.eye(d)))
-    return owned
+    return einsum("j,jm,dl->jdml", 2 * sum_of(owner, axis=1), constant(np.eye(k)), constant(np.eye(d)))
 
 
 @family(
