@@ -1,6 +1,7 @@
 """The expression language. Importing it declares every primitive."""
 
 from . import (
+    activations,
     arithmetic,
     composite,
     contraction,
@@ -10,6 +11,7 @@ from . import (
     exponential,
     hyperbolic,
     indexing,
+    losses,
     powers,
     rounding,
     running,
@@ -24,6 +26,7 @@ core.BUILT_IN.update(core.PRIMITIVES)
 
 __all__ = [
     "Function",
+    "activations",
     "arithmetic",
     "as_function",
     "composite",
@@ -35,6 +38,7 @@ __all__ = [
     "function",
     "hyperbolic",
     "indexing",
+    "losses",
     "powers",
     "rounding",
     "running",

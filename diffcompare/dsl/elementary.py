@@ -327,7 +327,7 @@ tanh: Elementwise = register(
 # --- error function ---
 
 
-def _square(x: Expr) -> tuple[Expr, Expr]:
+def square_in_parts(x: Expr) -> tuple[Expr, Expr]:
     """(h², rest) with x² = h² + rest, where h is |x| cut to 8 binary places, so that h² is exact: rounding x² costs 9 bits.
 
     With 8 places h² has 24 bits where exp(-x²) is no zero of float32, so it is exact in both precisions.
@@ -338,13 +338,13 @@ def _square(x: Expr) -> tuple[Expr, Expr]:
 
 
 def _gauss_value(x: Expr) -> Expr:
-    square, rest = _square(x)
+    square, rest = square_in_parts(x)
     return exp(-square) * exp(-rest)
 
 
 def _gauss_slope_value(x: Expr) -> Expr:
     """-2x exp(-x²) by two factors exp(-x²/2): exp(-x²) itself is subnormal, short of digits, where this product is not."""
-    square, rest = _square(x)
+    square, rest = square_in_parts(x)
     half = exp(-0.5 * square)
     return -2.0 * (minimum(maximum(x, -60.0), 60.0) * half * exp(-rest) * half)
 

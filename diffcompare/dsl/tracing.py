@@ -225,7 +225,7 @@ def _same_dtype(x: Expr, dtype: Any) -> Expr:
 INSTEAD = {
     "logsumexp": "use dc.logsumexp(x, axis)",
     "softmax": "use dc.softmax(x, axis)",
-    "log_softmax": "use x - dc.logsumexp(x, axis, keepdims=True)",
+    "log_softmax": "use dc.log_softmax(x, axis)",
     "take": "indices are static integers, not expressions",
     "full": "use x * np.ones(shape)",
 }

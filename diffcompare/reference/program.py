@@ -202,6 +202,8 @@ def _composite(node: Expr, expansions: dict[Any, Program]) -> Step:
         return reduced
     if primitive.name == "softmax":
         return lambda vocabulary, value: _softmax(value, axes)
+    if primitive.name == "log_softmax":
+        return lambda vocabulary, value: _log_softmax(value, axes)
     if primitive.evaluate is None:
         raise Unsupported(f"the reference has no ball form of {primitive.name}")
     place = input_("_0", x.shape)
@@ -210,12 +212,20 @@ def _composite(node: Expr, expansions: dict[Any, Program]) -> Step:
 
 
 def _softmax(x: Array, axes: tuple[int, ...]) -> Array:
+    return _share_by_share(x, axes, lambda entry, total: entry.exp() / total)
+
+
+def _log_softmax(x: Array, axes: tuple[int, ...]) -> Array:
+    return _share_by_share(x, axes, lambda entry, total: entry - total.log())
+
+
+def _share_by_share(x: Array, axes: tuple[int, ...], share: Callable[[Any, Any], Any]) -> Array:
+    """share(entry, the sum of exp over the axes) for each entry."""
     result = np.empty(x.shape, dtype=object)
     source, target = (np.moveaxis(a, axes, range(len(axes))) for a in (x, result))
-    rest = source.shape[len(axes) :]
-    for place in np.ndindex(rest):
-        entries = [source[(*along, *place)].exp() for along in np.ndindex(source.shape[: len(axes)])]
-        total = _sum(entries)
-        for along, e in zip(np.ndindex(source.shape[: len(axes)]), entries, strict=True):
-            target[(*along, *place)] = e / total
+    along = list(np.ndindex(source.shape[: len(axes)]))
+    for place in np.ndindex(source.shape[len(axes) :]):
+        total = _sum([source[(*k, *place)].exp() for k in along])
+        for k in along:
+            target[(*k, *place)] = share(source[(*k, *place)], total)
     return result

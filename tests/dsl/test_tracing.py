@@ -412,7 +412,7 @@ def assigns_to_input(v):
         (lambda v: np.full(3, v[0]), r"numpy.full asks for one: use x \* np.ones\(shape\)"),
         (lambda v: scipy.special.logsumexp(v), r"scipy.special.logsumexp asks for one: use dc.logsumexp\(x, axis\)"),
         (lambda v: scipy.special.softmax(v), r"scipy.special.softmax asks for one: use dc.softmax\(x, axis\)"),
-        (lambda v: scipy.special.log_softmax(v), r"use x - dc.logsumexp\(x, axis, keepdims=True\)"),
+        (lambda v: scipy.special.log_softmax(v), r"use dc.log_softmax\(x, axis\)"),
         (lambda v: math.sin(v[0]), r"instead of float\(x\) or math.sin\(x\) use dc.sin\(x\) or np.sin\(x\)"),
         (lambda v: float(v[0]), r"is not a number \(v\[0\]\)"),
         (lambda v: int(v[0]), r"use floor\(x\) instead of int\(x\)"),

@@ -44,6 +44,11 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "log_sigmoid": lambda a: -mpmath.log1p(mpmath.exp(-a)),
     "sinc": mpmath.sincpi,
     "atan2": mpmath.atan2,
+    "normal_pdf": mpmath.npdf,
+    "normal_cdf": mpmath.ncdf,
+    "normal_slope": lambda a: -a * mpmath.npdf(a),
+    "gelu": lambda a: a * mpmath.ncdf(a),
+    "gelu_slope": lambda a: mpmath.ncdf(a) + a * mpmath.npdf(a),
 }
 NATIVE = sorted(
     (p for n, p in PRIMITIVES.items() if n in BUILT_IN and isinstance(p, Elementwise) and p.ball and p.partials and not p.takes_bool),

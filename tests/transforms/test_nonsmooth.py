@@ -39,6 +39,9 @@ AT_KINKS = [
     ("hypot(x, 0*x)", 0.0),
     ("atan2(x, -1)", 0.0),
     ("acot(x)", 0.0),
+    ("leaky_relu(x, 0.1)", 0.0),
+    ("hinge(x)", 1.0),
+    ("zero_one_loss(x)", 0.0),
 ]
 
 

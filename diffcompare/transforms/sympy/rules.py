@@ -7,14 +7,15 @@ from functools import lru_cache
 
 import sympy
 
-from ...dsl.composite import Composite, Softmax
+from ...dsl.composite import Composite, Softmax, softmax_
 from ...dsl.constants import Literal, as_expr, constant
 from ...dsl.core import PRIMITIVES, Expr, fresh, intern
 from ...dsl.elementwise import Elementwise
+from ...dsl.losses import LogSoftmax
 from ...errors import TooLarge, Unsupported
 from .convert import filled, run
 from .graph import NATIVE, from_sympy
-from .terms import ONE, ZERO, Basic, Choice, Entry, Opaque, Reciprocal, add, known_constant, multiply, negate, nodes, shared
+from .terms import ONE, ZERO, Basic, Choice, Entry, Opaque, Reciprocal, add, known_constant, multiply, negate, nodes, opaque, shared
 
 
 class Work:
@@ -74,17 +75,21 @@ def chain(node: Opaque, derivatives: Sequence[Basic]) -> Basic:
     if isinstance(node, Choice):  # of the branch taken, so that nothing leaks from the other
         return shared(node.func(node.args[0], *derivatives[1:]))
     if isinstance(node, Entry) and isinstance(node.primitive, Softmax):
-        return _softmax(node, derivatives[1:])
+        return multiply(node, _centred(node, derivatives[1:]))
+    if isinstance(node, Entry) and isinstance(node.primitive, LogSoftmax):
+        return _centred(node, derivatives[1:])
     terms = [multiply(s, d) for s, d in zip(slopes(node), derivatives, strict=True) if d is not ZERO and s is not ZERO]
     return add(*terms)
 
 
-def _softmax(node: Entry, derivatives: Sequence[Basic]) -> Basic:
-    # s_k Σ s_j (d_k - d_j), not s_k (d_k - Σ s_j d_j), which cancels where s_k is nearly 1
+def _centred(node: Entry, derivatives: Sequence[Basic]) -> Basic:
+    """The derivative of entry k less the mean of all by their shares s, for softmax and its logarithm."""
+    # Σ s_j (d_k - d_j), not d_k - Σ s_j d_j, which cancels where s_k is nearly 1
     k, entries = node.args[0], node.args[1:]
     mine = derivatives[int(k)]
+    share = opaque(softmax_)
     differences = [(j, add(mine, negate(d))) for j, d in enumerate(derivatives)]
-    return multiply(node, add(*(multiply(node.func(sympy.Integer(j), *entries), d) for j, d in differences if d is not ZERO)))
+    return add(*(multiply(share(sympy.Integer(j), *entries), d) for j, d in differences if d is not ZERO))
 
 
 @lru_cache(maxsize=4096)
