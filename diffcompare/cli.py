@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import DiffCompareError
+from .measure.command import recommend
 
 if TYPE_CHECKING:
     from .measure.comparison import Comparison
@@ -105,57 +106,21 @@ def compare(
 ) -> None:
     """Every method on every engine at a point, judged against certified truth."""
     from .measure.compare import compare as run
+    from .measure.subject import names, subject, usual_operator
 
-    subject, where = _subject(function, at, point)
+    f, where = subject(function, at, point)
     comparison = run(
-        subject,
+        f,
         where,
-        operator or _usual_operator(subject),
+        operator or usual_operator(f),
         methods=method,
         engines=engine,
-        wrt=None if wrt is None else [n.strip() for n in wrt.split(",")],
+        wrt=names(wrt),
         order=order,
         precision=precision,
         timeout=timeout,
     )
     _print(comparison, output)
-
-
-def _subject(function: str, at: str | None, point: str | None) -> tuple[Any, Any]:
-    """(a Problem or a Function, the point) that the arguments mean."""
-    from .dsl.grammar import parse
-    from .measure.points import read
-    from .problem import find
-
-    where = None if at is None else read(at)
-    if at is not None and point is not None:
-        raise DiffCompareError("give --at or --point, not both")
-    if _is_problem(function):
-        problem, *others = find(function)
-        if others:
-            raise DiffCompareError(
-                f"{function} means {len(others) + 1} problems, {problem.name} and more: name one, or give them to report"
-            )
-        return problem, point if where is None else where
-    if point is not None:
-        raise DiffCompareError(f"--point belongs to a problem, and {function!r} is none; give --at")
-    shapes = {} if where is None else {n: getattr(v, "shape", ()) for n, v in where.items()}
-    parsed = parse(function, inputs=shapes) if any(shapes.values()) else parse(function)
-    if where is None and parsed.names:
-        raise DiffCompareError(f"give the point: --at {','.join(f'{n}=1' for n in parsed.names[:5])}")
-    return parsed, where
-
-
-def _is_problem(text: str) -> bool:
-    from .problem import TAG, library
-
-    return text.strip().startswith(TAG) or text.partition("(")[0].strip() in library()
-
-
-def _usual_operator(subject: Any) -> str:
-    """The gradient of a number, the Jacobian of an array."""
-    f = getattr(subject, "function", subject)
-    return "gradient" if len(f.outputs) == 1 and not f.outputs[0].shape else "jacobian"
 
 
 def _print(comparison: Comparison, output: Format) -> None:
@@ -182,6 +147,8 @@ def _csv(records: list[Measurement]) -> str:
     rows = [{k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in r.to_json().items()} for r in records]
     return str(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
 
+
+app.command()(recommend)
 
 # --- report ---
 
@@ -363,16 +330,17 @@ def graph(
 
 def _explained(function: str, at: str | None, point: str | None, needed: bool = True) -> tuple[Any, Any]:
     """(a Function, the point): of a problem the first point if none is given."""
+    from .measure.subject import is_problem, subject
     from .problem import Problem
 
-    if not needed and at is None and point is None and not _is_problem(function):
+    if not needed and at is None and point is None and not is_problem(function):
         from .dsl.grammar import parse
 
         return parse(function), None
-    subject, where = _subject(function, at, point)
-    if not isinstance(subject, Problem):
-        return subject, where
-    return subject.function, where if isinstance(where, dict) else subject.point(where) if where else subject.points[0]
+    f, where = subject(function, at, point)
+    if not isinstance(f, Problem):
+        return f, where
+    return f.function, where if isinstance(where, dict) else f.point(where) if where else f.points[0]
 
 
 # --- check ---

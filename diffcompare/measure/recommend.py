@@ -192,7 +192,7 @@ def _none(rejected: Sequence[Rejected], groups: Mapping[Who, Sequence[Measuremen
     if not groups:
         yield "nothing was measured"
         return
-    yield f"none of {len(groups)} methods and engines is known to be right at every point"
+    yield "nothing that was measured is known to be right at every point"
     errors = {
         who: max(m.error_rel for m in g if m.error_rel is not None) for who, g in groups.items() if all(m.error_rel is not None for m in g)
     }

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import diffcompare as dc
+from diffcompare.cli import app
 from diffcompare.measure.payoff import Times, break_even, times
 from diffcompare.measure.recommend import CLOSE, judgement, recommend
 from diffcompare.measure.record import Measurement
@@ -187,3 +189,19 @@ def test_it_reads_as_text_and_as_html(tanh: Any) -> None:
 def test_what_cannot_be_asked_is_refused_before_anything_runs(options: dict[str, Any], message: str) -> None:
     with pytest.raises(dc.DiffCompareError, match=message):
         recommend("x*y", **{"at": {"x": 1.0, "y": 2.0}, **options})
+
+
+# --- the command ---
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "start"), [("ad.reverse", 0, "take ad.reverse on python"), ("fd.central", 1, "take none of these")]
+)
+def test_the_command_prints_it_and_says_by_its_exit_code_whether_one_is_right(method: str, code: int, start: str) -> None:
+    ran = CliRunner().invoke(app, ["recommend", "tanh(x)", "--at", "x=25", "--calls", "10", "--method", method, "--engine", "python"])
+    assert (ran.exit_code, ran.output.startswith(start)) == (code, True), ran.output
+
+
+def test_the_command_refuses_in_one_line_what_it_cannot_answer() -> None:
+    with pytest.raises(dc.DiffCompareError, match="calls is a whole number"):
+        CliRunner().invoke(app, ["recommend", "tanh(x)", "--at", "x=25", "--calls", "0"], catch_exceptions=False)
