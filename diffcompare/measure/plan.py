@@ -34,10 +34,10 @@ def jobs(problems: Sequence[Problem], full: bool = False, methods: Any = None, e
     if not problems:
         raise DiffCompareError(f"no problem is chosen: name one, or a set of them such as {TAG}{CORE}")
     who = (chosen_methods(methods), chosen_engines(engines))
-    planned = [_job(p, first_operator(p), *who) for p in problems]
+    planned = [job(p, first_operator(p), *who) for p in problems]
     for p in problems:
         if full or p.name.partition("(")[0] in EVERY_OPERATOR:
-            planned += [_job(p, o, *who) for o in Operator if o != first_operator(p) and fits(p, o)]
+            planned += [job(p, o, *who) for o in Operator if o != first_operator(p) and fits(p, o)]
     return planned
 
 
@@ -58,7 +58,8 @@ def _scalars(problem: Problem) -> list[str]:
     return [n for n in problem.wrt if problem.function.input(n).shape == ()]
 
 
-def _job(problem: Problem, operator: Operator, methods: tuple[Differentiator, ...], engines: tuple[Engine, ...]) -> Job:
+def job(problem: Problem, operator: Operator, methods: tuple[Differentiator, ...], engines: tuple[Engine, ...]) -> Job:
+    """The operator asked of a problem at all its points."""
     f = problem.function
     wrt = tuple(_scalars(problem)[:1]) if operator is Operator.DERIVATIVE else problem.wrt
     points = tuple(checked(f, p) for p in problem.points)
