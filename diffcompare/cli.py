@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .bench.command import bench
 from .errors import DiffCompareError
 from .measure.command import recommend
 
@@ -148,6 +149,7 @@ def _csv(records: list[Measurement]) -> str:
     return str(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
 
 
+app.command()(bench)
 app.command()(recommend)
 
 # --- report ---

@@ -43,6 +43,19 @@ class PeerCasadi(Peer):
     def answer(self, request: Request, engine: Engine, memory: int) -> Runner:
         return CasadiRunner(request)
 
+    def written(self, function: Function) -> Any:
+        """The function itself as a casadi.Function from the column of its inputs to that of its outputs; may raise Unsupported.
+
+        Of SX where all inputs are scalars or it has up to SCALAR operations, else of MX.
+        """
+        import casadi as ca
+
+        self._load()
+        kind: Any = ca.SX if all(i.shape == () for i in function.inputs) or cost(function).operations <= SCALAR else ca.MX
+        point = kind.sym("point", sum(i.size for i in function.inputs))
+        outputs = _written(function, _cut(point, [i.size for i in function.inputs]), kind)
+        return ca.Function("function", [point], [ca.densify(ca.vertcat(*outputs))])
+
 
 class CasadiRunner(FlatRunner):
     """A request as one CasADi Function of one column."""

@@ -34,6 +34,11 @@ class PeerHeyoka(Peer):
     def answer(self, request: Request, engine: Engine, memory: int) -> Runner:
         return HeyokaRunner(request)
 
+    def written(self, request: Request) -> tuple[list[Any], list[Any]]:
+        """(variables, expressions) of heyoka for the request; raises Unsupported or TooLarge."""
+        self._load()
+        return written(request, Heyoka())
+
 
 class HeyokaRunner(FlatRunner):
     """A request as one compiled function of heyoka."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...dsl.core import Expr
 from ...dsl.elementwise import number
+from ...dsl.function import Function
 from ...engines.base import Array, Engine
 from ...engines.jax import Executables, Forms, to_jax
 from ...errors import Unsupported
@@ -41,7 +42,7 @@ class JaxRunner(Runner):
     def __init__(self, request: Request, precision: str) -> None:
         self._request = request
         self.function = request.function
-        self._point = at_a_point(request, to_jax(request.function, precision, _forms()), _transforms())
+        self._point = at_a_point(request, jax_code(request.function, precision), jax_transforms())
         nodes = () if request.directions is None else request.directions[1]
         self._cores = [n.shape for n in (*request.function.inputs, *nodes)]
         self._executables = Executables(self._batched, np.dtype(precision))
@@ -71,7 +72,13 @@ class JaxRunner(Runner):
         return self._executables([*values, *directions])
 
 
-def _transforms() -> Transforms:
+def jax_code(function: Function, precision: str = "float64") -> Callable[..., list[Any]]:
+    """The function as a user of JAX would write it, a list of outputs from its inputs; call it inside jax.enable_x64(True)."""
+    return to_jax(function, precision, _forms())
+
+
+def jax_transforms() -> Transforms:
+    """JAX's own."""
     import jax
 
     return Transforms(jax.grad, jax.value_and_grad, jax.jacfwd, jax.jacrev, jax.hessian, jax.jvp, jax.vjp)

@@ -1,0 +1,1 @@
+"""Who is measured, one contender a file."""
