@@ -12,6 +12,7 @@ import typer
 
 from .bench.command import bench
 from .errors import DiffCompareError
+from .gradbench.command import gradbench
 from .measure.command import recommend
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def _csv(records: list[Measurement]) -> str:
 
 app.command()(bench)
 app.command()(recommend)
+app.command()(gradbench)
 
 # --- report ---
 
