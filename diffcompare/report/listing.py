@@ -8,7 +8,7 @@ from typing import Any
 
 from ..differentiate import engines, methods
 from ..dsl.catalogue import functions
-from ..errors import DiffCompareError
+from ..errors import DiffCompareError, Unsupported
 from ..problem import Family, Problem, find, library
 
 Row = dict[str, str]
@@ -21,11 +21,24 @@ def rows(kind: str, patterns: Sequence[str] = ()) -> list[Row]:
     """
     if kind == "problems":
         known = library()
-        return [_problem(p, known) for p in {p.name: p for pattern in patterns or ["*"] for p in find(pattern)}.values()]
+        if not patterns:
+            return [_entry(e) for e in known.values()]
+        return [_problem(p, known) for p in {p.name: p for pattern in patterns for p in find(pattern)}.values()]
     if patterns:
         raise DiffCompareError(f"patterns choose among problems, not {kind}")
     kinds: dict[str, Callable[[], list[Row]]] = {"methods": _methods, "engines": _engines, "functions": functions}
     return kinds[kind]()
+
+
+def _entry(entry: Problem | Family) -> Row:
+    """The row of a problem, or of a family with its default sizes; where its data is not installed, the reason in it."""
+    if isinstance(entry, Problem):
+        return _problem(entry, {entry.name: entry})
+    try:
+        return _problem(entry(), {entry.name: entry})
+    except Unsupported as reason:
+        row = dict.fromkeys(("problem", "sizes", "tags", "with respect to", "points", "source"), "")
+        return {**row, "problem": entry.name, "tags": ", ".join(entry.tags), "source": f"not available: {reason}"}
 
 
 def _problem(p: Problem, known: Mapping[str, Problem | Family]) -> Row:
