@@ -64,6 +64,16 @@ def orders_needed(methods: Sequence[Any], question: Question) -> int:
     return order + max(accuracies) + COUNTED if accuracies and question.operator != "value" else 0
 
 
+def leaves_promise(method: Any, question: Question, near: Surroundings, point: int) -> bool:
+    """Whether some step of a difference is not small against the length over which f varies: its promise does not hold there."""
+    if question.operator == "value" or not _truncates(method, question):
+        return False
+    found = _Differences(method, question, near, point)
+    orders = {found.order, 1}
+    firsts = [found.order + method.stencil(k).accuracy for k in orders]
+    return any(bool(np.any(found._leaves_promise(i, first))) for i in range(len(near.lengths)) for first in firsts)
+
+
 def derivative_order(question: Question) -> int:
     """1, 2 for hessian and hvp, the order asked for in derivative."""
     return {"derivative": question.order, "hessian": 2, "hvp": 2}.get(question.operator, 1)
@@ -78,12 +88,9 @@ def rounding(truth: Truth, primal_operations: int, precision: str = "float64") -
     λ √N for the sum of N independent rounding errors: Higham and Mary, SIAM J. Sci. Comput. 41 (2019) A2815-A2835.
     To this comes N times the smallest subnormal, for results that underflow.
     """
-    return _rounding(np.abs(truth.values) + truth.sensitivity, SWEEP * primal_operations, precision)
-
-
-def _rounding(size: Array, operations: float, precision: str) -> Array:
-    limits = np.finfo(precision)
-    return CONFIDENCE * math.sqrt(operations) * float(limits.eps) * size + operations * float(limits.smallest_subnormal)
+    limits, operations = np.finfo(precision), SWEEP * primal_operations
+    unit = CONFIDENCE * math.sqrt(operations) * float(limits.eps)
+    return np.asarray(unit * np.abs(truth.values) + unit * truth.sensitivity + operations * float(limits.smallest_subnormal))
 
 
 class _Differences:
@@ -96,8 +103,10 @@ class _Differences:
     of their two differences (leading term, twice) and the product of their rounding factors.
     Where the Taylor term of f at distance h after those counted exceeds them all, h is not small against the length over
     which f varies: no truncation is allowed, since the method has left the ground of its promise.
+    Where one of these quantities is beyond the largest float, no bound is known.
     """
 
+    @np.errstate(all="ignore")
     def __init__(self, method: Differences, question: Question, near: Surroundings, point: int) -> None:
         q = question
         self.method, self.question, self.near = method, question, near
@@ -116,21 +125,25 @@ class _Differences:
         self.terms = np.abs(near.single) * powers[:, :, None]
         """[direction, r, output entry]: the Taylor terms of f at the distance of one step."""
 
+    @np.errstate(all="ignore")
     def allowed(self, values: Array) -> Array:
+        """For each entry of the truth, given its values; NaN where it is not known."""
         q, lengths = self.question, self.near.lengths
         floor = 4 * float(np.finfo(q.precision).eps) * np.abs(values)  # of the quotient itself
         n = len(lengths)
         if q.operator in ("derivative", "jvp"):
-            result = self.along(0) / lengths[0] ** self.order
+            result = self.along(0)
+            for _ in range(self.order):  # one by one: a product of lengths may overflow
+                result = result / lengths[0]
         elif q.operator in FIRST:
             table = np.array([self.along(i) / lengths[i] for i in range(n)])  # [entry of wrt, output entry]
             result = self._blocks(table)
         elif q.operator == "hvp":
-            result = np.array([self.both(i, n - 1)[0] / (lengths[i] * lengths[n - 1]) for i in range(n - 1)])
+            result = np.array([self.both(i, n - 1)[0] / lengths[i] / lengths[n - 1] for i in range(n - 1)])
         else:
-            square = np.array([[self._second(i, j)[0] / (lengths[i] * lengths[j]) for j in range(n)] for i in range(n)])
+            square = np.array([[self._second(i, j)[0] / lengths[i] / lengths[j] for j in range(n)] for i in range(n)])
             result = self._square(square)
-        return np.asarray(result + floor)
+        return np.where(np.isfinite(result), result + floor, np.nan)
 
     def along(self, i: int) -> Array:
         """For each output entry, of the derivative along a direction."""

@@ -106,6 +106,7 @@ def _flat(blocks: Sequence[Any], kind: Any) -> Array:
 # --- what finite differences depend on ---
 
 
+@np.errstate(all="ignore")  # what is beyond the largest float becomes inf or NaN, and no bound is made of it
 def _surroundings(reference: Reference, question: Question, point: Point, orders: int) -> Surroundings:
     q = question
     x = _flat([point[n] for n in q.wrt], np.float64)
@@ -141,7 +142,9 @@ def _noise(reference: Reference, question: Question, point: Point, directions: S
     places = [point]
     for moved in (sign * h * d for d in (*directions, together) for sign in (1, -1)):
         parts = zip(question.wrt, _split(question, np.asarray(moved)), strict=True)
-        places.append({**point, **{n: np.asarray(point[n]) + part for n, part in parts}})
+        there = {n: np.asarray(point[n]) + part for n, part in parts}
+        if all(np.all(np.isfinite(v)) for v in there.values()):
+            places.append({**point, **there})
     found = np.array([_flat(reference.noise(p, info.nmant + 1), np.float64) for p in places])
     value = reference.certify("value", point, question.wrt, condition=True)
     assert value.sensitivity is not None
@@ -167,6 +170,8 @@ def _pairs(operator: str, n: int) -> list[tuple[int, int]]:
 
 def _along(reference: Reference, question: Question, point: Point, direction: Array, order: int) -> Array:
     """The derivative of this order along a direction over the entries of wrt, for every output entry; NaN where there is none."""
+    if not np.all(np.isfinite(direction)):
+        return np.full(sum(o.size for o in question.function.outputs), np.nan)
     if order == 0:
         return _flat(reference.certify("value", point, question.wrt).values, np.float64)
     return _flat(reference.certify("jvp", point, question.wrt, order, tangent=_split(question, direction)).values, np.float64)

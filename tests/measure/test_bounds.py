@@ -142,3 +142,15 @@ def test_the_sensitivity_of_a_function_of_many_inputs_is_estimated_near_the_exac
     _, truth, _ = ask(f, "gradient", point, [], wrt=["a"])
     exact = abs(0.7 * (2 * (point["u"] ** 2).sum() + math.exp(-0.7))) + np.sum(np.abs(4 * 0.7 * point["u"] ** 2))
     assert 0.05 * exact < truth.sensitivity[0] < 1.01 * exact
+
+
+@pytest.mark.parametrize("operator", ["gradient", "hessian", "hvp", "jvp", "derivative"])
+@pytest.mark.parametrize("at", [(1e200, 1e200), (1e150, 1e-200), (1.7e308, 1.0), (1.7976e308, 1.7e308)], ids=str)
+def test_near_the_largest_float_no_bound_is_known_and_none_is_zero(operator: str, at: tuple[float, float]) -> None:
+    f = function([x, y], x * x / y + x * y)
+    method, order = FiniteDifference("central"), 3 if operator == "derivative" else 1
+    point = dict(zip("xy", at, strict=True))
+    q, truth, near = ask(f, operator, point, [method], ("x",) if operator == "derivative" else None, order)
+    found = bound(method, q, truth, near)
+    assert np.all(np.isnan(found) | (found > 0) | (truth.values == 0))
+    assert np.all(rounding(truth, 10)[np.isfinite(truth.sensitivity)] < np.inf)
