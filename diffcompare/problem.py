@@ -239,8 +239,7 @@ def library() -> dict[str, Problem | Family]:
     """Every problem and family of the library, and of plug-ins, by name in the order of names."""
     from .registry import discover
 
-    found: dict[str, Problem | Family] = {**discover(LIBRARY, Problem), **discover(LIBRARY, Family)}
-    return dict(sorted(found.items()))
+    return discover(LIBRARY, (Problem, Family))
 
 
 def find(text: str) -> list[Problem]:

@@ -28,15 +28,16 @@ class HasName(Protocol):
 
 
 T = TypeVar("T", bound=HasName)
+Kind = type[T] | tuple[type[T], ...]
 
 
-def discover(package: str, kind: type[T]) -> dict[str, T]:
-    """Every module-level instance of `kind` in the package and the modules below it, by name, in the order of the names.
+def discover(package: str, kind: Kind[T], plugins: bool = True) -> dict[str, T]:
+    """Every module-level instance of `kind` (one or several) in the package and the modules below it, by name, in the order of names.
 
     Plug-ins come after them: entry points of the group `diffcompare.` + the last part of the package's name, each an
     instance of `kind` or a module that holds some. A plug-in that cannot be loaded, holds nothing of this kind or takes a
     name that is taken is left out and logged as a warning with its name and the reason: it stops neither the others nor
-    the caller. Importing a module of the package itself has no such excuse: its error is raised.
+    the caller. Importing a module of the package itself has no such excuse: its error is raised. plugins=False leaves them out.
 
     Raises DiffCompareError where two objects of the package share a name, naming both modules.
     """
@@ -48,10 +49,10 @@ def discover(package: str, kind: type[T]) -> dict[str, T]:
             where = origin.setdefault(instance.name, module.__name__)
             if twin is not instance:
                 raise DiffCompareError(
-                    f"two {kind.__name__} objects are named {instance.name!r}, one in {where}, one in {module.__name__}: rename one of them"
+                    f"two {_named(kind)} objects are named {instance.name!r}, one in {where}, one in {module.__name__}: rename one of them"
                 )
     group = f"diffcompare.{package.rpartition('.')[2]}"
-    for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
+    for point in sorted(entry_points(group=group) if plugins else (), key=lambda p: (p.name, p.value)):
         _add_plugin(point, kind, found, origin)
     return dict(sorted(found.items()))
 
@@ -67,11 +68,15 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
             yield module
 
 
-def _instances(module: ModuleType, kind: type[T]) -> list[T]:
+def _instances(module: ModuleType, kind: Kind[T]) -> list[T]:
     return [value for value in vars(module).values() if isinstance(value, kind)]
 
 
-def _add_plugin(point: EntryPoint, kind: type[T], found: dict[str, T], origin: dict[str, str]) -> None:
+def _named(kind: Kind[T]) -> str:
+    return " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+
+
+def _add_plugin(point: EntryPoint, kind: Kind[T], found: dict[str, T], origin: dict[str, str]) -> None:
     """Enter what the plug-in brings; log a warning for what it cannot."""
     plugin = f"plug-in {point.name!r} ({point.value}, from {point.dist.name if point.dist else 'an unknown distribution'})"
     try:
@@ -81,7 +86,7 @@ def _add_plugin(point: EntryPoint, kind: type[T], found: dict[str, T], origin: d
         return
     instances = _instances(loaded, kind) if isinstance(loaded, ModuleType) else [loaded]
     if not instances or not all(isinstance(i, kind) for i in instances):
-        log.warning("%s is left out: it is neither a %s nor a module that holds one", plugin, kind.__name__)
+        log.warning("%s is left out: it is neither a %s nor a module that holds one", plugin, _named(kind))
         return
     for instance in instances:
         if found.setdefault(instance.name, instance) is not instance:
