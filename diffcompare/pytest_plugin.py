@@ -1,4 +1,4 @@
-"""diffcompare for pytest: the fixture `gradcheck` and the function assert_derivatives_agree.
+"""diffcompare for pytest: the fixture `gradcheck`, the function assert_derivatives_agree, and an option of the accuracy suite.
 
 Loaded with every run of pytest on an installation that has diffcompare, so it imports nothing but pytest until it is used.
 """
@@ -38,6 +38,16 @@ def assert_derivatives_agree(
     check = OPERATORS[operator](f, derivative, at, wrt, **options)
     check.raise_if_failed(undecided)
     return check
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here, since pytest reads no options from the conftest.py of a package that --pyargs names."""
+    parser.getgroup("diffcompare").addoption(
+        "--diffcompare-problems",
+        action="append",
+        metavar="PATTERN",
+        help="of pytest --pyargs diffcompare.testing: problems by name, pattern or tag:NAME; may be repeated (default: tag:core and your own)",
+    )
 
 
 @pytest.fixture(scope="session")
