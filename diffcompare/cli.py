@@ -172,52 +172,19 @@ def report(
 ) -> None:
     """Measure and write a report. Interrupted, it keeps what is measured; the same command goes on from there."""
     from .measure.plan import chosen, jobs
+    from .measure.progress import measure_all
     from .measure.run import Limits
+    from .report.page import RECORDS
 
     planned = jobs(chosen(names or []), full, method, engine)
     limits = Limits(timeout_s=timeout)
     if fresh and (out / "data").is_dir():
         shutil.rmtree(out / "data")
-    finished = _measure(planned, limits, out)
+    finished = measure_all(planned, limits, out / "data" / RECORDS)
     written = _write(planned, out)
     if not finished:
         sys.stderr.write(f"stopped: {written} has what was measured; the same command goes on from there\n")
         raise SystemExit(INTERRUPTED)
-
-
-def _measure(planned: list[Job], limits: Any, out: Path) -> bool:
-    """Run what has not been measured, showing what runs; whether it came to the end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from .measure.environment import environment
-    from .measure.record import Store, read
-    from .measure.run import Session
-    from .report.page import RECORDS
-
-    path = out / "data" / RECORDS
-    done = read(path).done(environment().id, limits.timeout_s)
-    total = sum(len(j.cells) * len(j.labels) for j in planned)
-    skipped = sum(j.keys(*c) <= done for j in planned for c in j.cells)
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    console = Console(stderr=True)
-    with Store(path) as store, Session() as session, Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("starting", total=total)
-        progress.advance(task, sum(len(j.labels) for j in planned for c in j.cells if j.keys(*c) <= done))
-        if skipped:
-            progress.console.print(f"{skipped} cells were measured before by the same code on this machine and are kept", markup=False)
-        try:
-            for _ in session.run(planned, limits, store, done, lambda j, m, e: progress.update(task, description=j.title(m, e))):
-                progress.advance(task)
-        except KeyboardInterrupt:
-            return False
-    return True
 
 
 def _write(planned: list[Job], out: Path) -> Path:

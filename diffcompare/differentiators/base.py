@@ -273,6 +273,13 @@ class Derivative:
         """The names differentiated with respect to."""
         return self._request.names
 
+    @property
+    def dispatch(self) -> str:
+        """How a call with one float for each input reaches the engine: as "arrays", as "floats", or in "machine code" at once."""
+        if type(self) is not Derivative:
+            return "machine code"
+        return "arrays" if self._scalar is None else "floats"
+
     def __call__(self, *args: Any, out: Any = None, tangent: Any = None, cotangent: Any = None, **named: Any) -> Any:
         if named or len(args) != len(self._names):
             args = tuple(bind(self.primal.name, self._names, args, named))

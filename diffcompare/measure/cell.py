@@ -1,19 +1,20 @@
-"""What happens inside the worker process for one method on one engine: prepare, call at each point, time."""
+"""What happens inside the worker process for one method on one engine: prepare, and call at each point."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..differentiators.base import Differentiator
-from ..dsl.function import Function
+from ..differentiators.base import Derivative, Differentiator
+from ..dsl.core import input_
+from ..dsl.function import Function, function
 from ..engines.base import Engine
 from ..errors import DiffCompareError, ShapeError, TooLarge, Unsupported
-from .speed import Timing, steady
+from .memory import high_water
 
 Array = np.ndarray[Any, Any]
 Point = Mapping[str, Any]
@@ -63,50 +64,103 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Timed:
-    """Samples of the steady call at the first point."""
+class Finished:
+    """Every point is answered. dispatch: of a call, see Derivative; peak: bytes of memory, see Measurement."""
 
-    timing: Timing
-
-
-Event = Refusal | Prepared | Answer | Timed
+    dispatch: str
+    peak: int | None
 
 
-def measure(question: Question, method: Differentiator, engine: Engine, timing_s: float, timeout_s: float) -> Iterator[Event]:
-    """The events of one cell, in order. timing_s: seconds for timing the steady call, 0 for none; timeout_s: when the
-    caller will give up: a steady call that would not end before is not timed.
-    """
-    started = time.monotonic()
+Event = Refusal | Prepared | Answer | Finished
+Key = tuple[int, int]
+"""(the number of a job, the number of a cell in it)."""
+
+_ready: dict[Key, Derivative] = {}
+"""What this process has prepared for the present job, for timing it later."""
+_warm: set[tuple[str, ...]] = set()
+
+
+def measure(question: Question, method: Differentiator, engine: Engine, key: Key | None = None) -> Iterator[Event]:
+    """The events of one cell, in order. key: keep what is prepared under this key until a cell of another job comes."""
+    for old in [k for k in _ready if key is None or k[0] != key[0]]:
+        del _ready[old]
     q = question
-    try:
-        derivative = method.prepare(q.function, q.operator, engine, q.wrt or None, order=q.order, precision=q.precision)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a method raises is its answer
-        yield refusal(error, "while it was prepared")
-        return
-    yield Prepared(
-        derivative.derive_s, derivative.compile_s, None if derivative.cost is None else derivative.cost.operations, derivative.calls
-    )
-    first_s = 0.0
-    along = {keyword: parts[0] if len(parts) == 1 else tuple(parts) for keyword, parts in q.directions.items()}
-    for k, point in enumerate(q.points):
-        values = [point[n] for n in q.function.names]
-        clock = time.perf_counter()
+    warm_up(method, engine)
+    with high_water() as memory:
         try:
-            result = derivative(*values, **along)
+            derivative = prepared(question, method, engine)
         except MemoryError:
             raise
-        except Exception as error:  # as above
-            yield refusal(error, "when it was called")
+        except Exception as error:  # whatever a method raises is its answer
+            yield refusal(error, "while it was prepared")
             return
-        seconds = time.perf_counter() - clock
-        first_s = first_s or seconds
-        yield Answer(k, tuple(leaves(result)), seconds)
-    left = timeout_s - (time.monotonic() - started)
-    if timing_s > 0 and timing_s + 3 * first_s < left:
-        values = [q.points[0][n] for n in q.function.names]
-        yield Timed(steady(lambda: derivative(*values, **along), timing_s))
+        yield Prepared(
+            derivative.derive_s, derivative.compile_s, None if derivative.cost is None else derivative.cost.operations, derivative.calls
+        )
+        for k in range(len(q.points)):
+            values, along = arguments(question, k)
+            clock = time.perf_counter()
+            try:
+                result = derivative(*values, **along)
+                seconds = time.perf_counter() - clock
+                blocks = tuple(_finished(b, q.precision) for b in _flat(result))
+            except MemoryError:
+                raise
+            except Exception as error:  # as above
+                yield refusal(error, "when it was called")
+                return
+            yield Answer(k, blocks, seconds)
+    if key is not None:
+        _ready[key] = derivative
+    yield Finished(derivative.dispatch, memory.peak)
+
+
+def prepared(question: Question, method: Differentiator, engine: Engine) -> Derivative:
+    """The question's derivative by this method on this engine."""
+    q = question
+    return method.prepare(q.function, q.operator, engine, q.wrt or None, order=q.order, precision=q.precision)
+
+
+def kept(key: Key) -> Derivative | None:
+    """What this process has prepared under the key, if it is still the one that has."""
+    return _ready.get(key)
+
+
+def arguments(question: Question, point: int) -> tuple[list[Any], dict[str, Any]]:
+    """(the values, the directions by keyword) of a call at a point."""
+    along = {keyword: parts[0] if len(parts) == 1 else tuple(parts) for keyword, parts in question.directions.items()}
+    return [question.points[point][n] for n in question.function.names], along
+
+
+def warm_up(method: Differentiator, engine: Engine) -> None:
+    """Let the method and the engine load what they load only once, so that the first cell that uses them does not pay for it."""
+    x = input_("x")
+    square = function([x], x * x, "warm_up", derivative=2 * x)
+    steps: dict[tuple[str, ...], Callable[[], object]] = {
+        ("engine", engine.name): lambda: engine.compile(square)([np.ones(())]),
+        ("method", method.name, engine.name): lambda: method.prepare(square, "derivative", engine),
+    }
+    for name, step in steps.items():
+        if name not in _warm:
+            _warm.add(name)
+            try:
+                step()
+            except MemoryError:
+                raise
+            except Exception:
+                continue
+
+
+def _finished(leaf: Any, precision: str) -> Array:
+    """A part of a result, checked to be there already and of the precision asked for; as float64.
+
+    A library may hand out arrays that are still being computed, or compute in single precision: either looks fast.
+    """
+    if not isinstance(leaf, float | np.ndarray | np.floating):
+        raise TypeError(f"the result has a part of type {type(leaf).__name__}, not a float or a NumPy array")
+    if (dtype := np.asarray(leaf).dtype) != np.dtype(precision):
+        raise TypeError(f"the result is {dtype}, asked for in {precision}")
+    return np.asarray(leaf, dtype=np.float64)
 
 
 def refusal(error: Exception, when: str) -> Refusal:
@@ -120,12 +174,17 @@ def refusal(error: Exception, when: str) -> Refusal:
 
 
 def leaves(result: Any) -> Iterator[Array]:
-    """The arrays of a result in the order of its blocks, whatever it nests them in."""
+    """The arrays of a result in the order of its blocks, whatever it nests them in, as float64."""
+    for leaf in _flat(result):
+        yield np.asarray(leaf, dtype=np.float64)
+
+
+def _flat(result: Any) -> Iterator[Any]:
     if isinstance(result, tuple | list):
         for part in result:
-            yield from leaves(part)
+            yield from _flat(part)
     else:
-        yield np.asarray(result, dtype=np.float64)
+        yield result
 
 
 def directions(function: Function, operator: str, wrt: Sequence[str]) -> dict[str, tuple[Any, ...]]:

@@ -42,7 +42,7 @@ def compare(
     f: a Function, an expression, text, or a Problem. at: {input: value}, a list of such, or for a Problem the label of a
     point, all its points by default. methods, engines: names, shell patterns such as "fd.*", or objects; all by default.
     wrt: names of inputs. tangent, cotangent: as in a call of jvp, vjp, hvp; alternating ones by default.
-    timeout: seconds for each method on each engine; timing: seconds for timing its steady call, 0 for none.
+    timeout: seconds for each method on each engine; timing: seconds for timing each of its phases, 0 for none.
     Cells run in another process: what goes wrong in one is the status of its record.
 
     Raises DiffCompareError, ShapeError, DomainError or TypeError for a question that cannot be asked.
@@ -63,7 +63,9 @@ def compare(
     )
     limits = Limits(timeout_s=timeout, timing_s=timing)
     with _lock:
-        return Comparison(list(_session().run([job], limits)))
+        found = list(_session().run([job], limits))
+    places = {key: k for k, cell in enumerate(job.cells) for key in job.keys(*cell)}
+    return Comparison(sorted(found, key=lambda m: places[m.key]))
 
 
 # --- one session for all comparisons of a process: starting one takes longer than most comparisons ---

@@ -42,7 +42,13 @@ class Measurement:
     that the method answered with a finite number; uncertified: entries without certified truth.
     operations: scalar operations of one call; calls: evaluations of the primal in one call; primal_operations: of f.
     timeout_s: the limit it was measured under.
-    derive_s, compile_s, first_call_s, call_s: seconds; call_s is the least of call_samples_s, each the mean of one batch.
+    derive_s, compile_s, first_call_s: seconds of the first preparation and call, which are the first of derive_samples_s,
+    compile_samples_s, first_call_samples_s; the others are of preparing again in the same process.
+    call_s: the least of call_samples_s, seconds of a steady call, each the mean of calls_per_sample calls.
+    batch_point_s: the least of batch_samples_s, seconds for each point of a batch of batch_points copies of the point.
+    overhead_s: a call of the same kind that does nothing, through the same interface; part of call_s.
+    peak_bytes: how far the resident memory of the process rose while the method was prepared and answered at every point;
+    what the process had in hand already counts as nothing, so small methods show 0. None where the system does not tell.
     """
 
     problem: str
@@ -87,6 +93,14 @@ class Measurement:
     call_median_s: float | None = None
     call_samples_s: tuple[float, ...] = ()
     calls_per_sample: int = 0
+    derive_samples_s: tuple[float, ...] = ()
+    compile_samples_s: tuple[float, ...] = ()
+    first_call_samples_s: tuple[float, ...] = ()
+    batch_point_s: float | None = None
+    batch_samples_s: tuple[float, ...] = ()
+    batch_points: int = 0
+    overhead_s: float | None = None
+    peak_bytes: int | None = None
     timeout_s: float = 0.0
     environment: str = ""
     schema: int = SCHEMA

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,23 @@ from ..errors import DiffCompareError
 from ..transforms.cost import cost
 from .accuracy import Judgement, Truth, judge
 from .bounds import allowed, orders_needed
-from .cell import Answer, Prepared, Question, Refusal, Timed, measure
+from .cell import Answer, Finished, Prepared, Question, Refusal, measure
 from .environment import environment
+from .interleaved import Samples, Timeable, interleaved
 from .record import Measurement, Store, kept
+from .rounds import batch_points
 from .truth import Surroundings, certified
 from .worker import MEMORY, Died, Hung, Raised, Worker
+
+Cell = tuple[Differentiator, Engine]
+STEPS = 2
+"""Of progress in a cell: it answers, it is timed."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """timeout_s: seconds for one method on one engine, all points; truth_s: for the reference, all points of a question;
-    timing_s: for timing one steady call, 0 for none. Raises DiffCompareError for what is no such number.
+    timing_s: for timing each phase of one method on one engine, 0 for no timing. Raises DiffCompareError for what is no such number.
     """
 
     timeout_s: float = 10.0
@@ -44,7 +51,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """A question put to methods on engines. problem, source, labels, at: how its records name it and its points."""
+    """A question put to methods on engines. problem, source, labels, at: how its records name it and its points.
+
+    batch: whether a batch of points is timed as well.
+    """
 
     problem: str
     question: Question
@@ -53,9 +63,10 @@ class Job:
     labels: tuple[str, ...]
     at: tuple[str, ...]
     source: str = ""
+    batch: bool = True
 
     @property
-    def cells(self) -> list[tuple[Differentiator, Engine]]:
+    def cells(self) -> list[Cell]:
         """Every method on every engine; one that names an engine as its `home`, as other people's tools do, on that one only
         (on all if its home is not among them: their refusals say so).
         """
@@ -101,6 +112,14 @@ class _Ground:
     operations: int = 0
 
 
+@dataclass
+class _Attempt:
+    """One cell so far: its records, one for each point, and what timing it needs to know if it has answered at every point."""
+
+    records: list[Measurement]
+    timeable: Timeable | None = None
+
+
 class Session:
     """The two worker processes, started at first use and kept from one run to the next; close() ends them.
 
@@ -110,6 +129,7 @@ class Session:
     def __init__(self, memory: int = MEMORY) -> None:
         self.bench = Worker(memory)
         self.court = Worker(memory)
+        self._jobs = 0
 
     def run(
         self,
@@ -117,11 +137,13 @@ class Session:
         limits: Limits,
         store: Store | None = None,
         done: Set[tuple[str, ...]] = frozenset(),
-        starting: Callable[[Job, Differentiator, Engine], None] = lambda job, method, engine: None,
+        told: Callable[[str, int], None] = lambda title, steps: None,
     ) -> Iterator[Measurement]:
         """The measurements as they come, each in the store before it is handed out.
 
-        done: keys measured before, which are skipped where they cover a cell. starting: told what runs next.
+        A question's methods answer one after another, then they are timed by turns: what cannot be timed comes first.
+        done: keys measured before, which are skipped where they cover a cell. told: what runs next, and how many steps have
+        been taken since the last word; a cell has STEPS.
         """
         here = environment()
         if store is not None:
@@ -129,15 +151,36 @@ class Session:
         self.bench.start()
         self.court.start()
         for job in jobs:
-            cells = [c for c in job.cells if not job.keys(*c) <= done]
-            ground = self._ground(job, limits) if cells else _Ground()
-            for method, engine in cells:
-                starting(job, method, engine)
-                for record in self._cell(job, method, engine, ground, limits):
-                    stamped = replace(record, environment=here.id, timeout_s=limits.timeout_s)
-                    if store is not None:
-                        store.add(stamped)
-                    yield stamped
+            for record in self._job(job, limits, [c for c in job.cells if not job.keys(*c) <= done], told):
+                stamped = replace(record, environment=here.id, timeout_s=limits.timeout_s)
+                if store is not None:
+                    store.add(stamped)
+                yield stamped
+
+    def _job(self, job: Job, limits: Limits, cells: Sequence[Cell], told: Callable[[str, int], None]) -> Iterator[Measurement]:
+        if not cells:
+            return
+        told(f"the truth of {job.problem}", 0)
+        ground = self._ground(job, limits)
+        self._jobs += 1
+        waiting: dict[int, _Attempt] = {}
+        for k, (method, engine) in enumerate(cells):
+            told(job.title(method, engine), 0)
+            attempt = self._cell(job, method, engine, ground, limits, k)
+            told("", 1)
+            if attempt.timeable is not None and limits.timing_s > 0:
+                waiting[k] = attempt
+            else:
+                yield from attempt.records
+                told("", STEPS - 1)
+        if waiting:
+            told(f"timing {job.question.operator} of {job.problem}, {len(waiting)} methods by turns", 0)
+            timeable = {k: a.timeable for k, a in waiting.items() if a.timeable is not None}
+            found = interleaved(self.bench, job.question, self._jobs, timeable, limits.timing_s, limits.timeout_s, job.batch)
+            for k, attempt in waiting.items():
+                attempt.records[0] = _with_times(attempt.records[0], found[k], found[timeable[k].dispatch], job.question)
+                yield from attempt.records
+                told("", STEPS - 1)
 
     def close(self) -> None:
         """End both processes."""
@@ -164,35 +207,62 @@ class Session:
             ground.reason = f"not certified: {error}"
         return ground
 
-    def _cell(self, job: Job, method: Differentiator, engine: Engine, ground: _Ground, limits: Limits) -> list[Measurement]:
-        """One record for each point."""
+    def _cell(self, job: Job, method: Differentiator, engine: Engine, ground: _Ground, limits: Limits, number: int) -> _Attempt:
+        """One record for each point. What runs out of memory beside other cells is given a process of its own."""
+        arguments = (job.question, method, engine, (self._jobs, number))
+        events, end = self._events(limits, *arguments)
+        if end.status == "too_large" and number and not any(isinstance(e, Refusal) for e in events):
+            events, end = self._events(limits, *arguments)
         shared: dict[str, Any] = {"primal_operations": ground.operations}
-        first: dict[str, Any] = {}
         answers: dict[int, Answer] = {}
+        timeable, peak = None, None
+        for event in events:
+            if isinstance(event, Prepared):
+                shared |= {"derive_s": _clock(event.derive_s), "compile_s": _clock(event.compile_s)}
+                shared |= {"operations": event.operations, "calls": event.calls}
+            elif isinstance(event, Answer):
+                answers[event.point] = event
+            elif isinstance(event, Finished):
+                peak = event.peak
+                calls = [a.seconds for a in answers.values()]
+                once = shared["derive_s"] + shared["compile_s"] + calls[0]
+                timeable = Timeable(method, engine, event.dispatch, min(calls), once)
+        records = []
+        for k in range(len(job.labels)):
+            record = replace(job.blank(method, engine, k), **shared)
+            verdict = _judged(job, method, answers[k], ground, k) if k in answers else {"status": end.status, "message": end.message}
+            records.append(replace(record, **verdict))
+        if answers:
+            records[0] = replace(records[0], first_call_s=_clock(answers[0].seconds), peak_bytes=peak)
+        return _Attempt(records, timeable)
+
+    def _events(self, limits: Limits, *arguments: Any) -> tuple[list[Any], Refusal]:
+        """What a cell said, and how it ended if not well."""
+        events: list[Any] = []
         end = Refusal("failed", "the method gave no answer")
-        arguments = (job.question, method, engine, limits.timing_s, limits.timeout_s)
         try:
             for event in self.bench.run(limits.timeout_s, measure, *arguments):
-                if isinstance(event, Prepared):
-                    shared |= {"derive_s": _clock(event.derive_s), "compile_s": _clock(event.compile_s)}
-                    shared |= {"operations": event.operations, "calls": event.calls}
-                elif isinstance(event, Answer):
-                    answers[event.point] = event
-                    first = first or {"first_call_s": _clock(event.seconds)}
-                elif isinstance(event, Timed):
-                    t = event.timing
-                    first |= {"call_s": _clock(t.best), "call_median_s": _clock(t.median)}
-                    first |= {"call_samples_s": tuple(map(_clock, t.samples)), "calls_per_sample": t.calls}
-                elif isinstance(event, Refusal):
+                events.append(event)
+                if isinstance(event, Refusal):
                     end = event
         except (Hung, Died, Raised) as error:
             end = _ending(error, limits, self.bench.memory)
-        records = []
-        for k in range(len(job.labels)):
-            record = replace(job.blank(method, engine, k), **shared, **(first if k == 0 else {}))
-            verdict = _judged(job, method, answers[k], ground, k) if k in answers else {"status": end.status, "message": end.message}
-            records.append(replace(record, **verdict))
-        return records
+        return events, end
+
+
+def _with_times(record: Measurement, found: Samples, nothing: Samples, question: Question) -> Measurement:
+    """The record with its samples; the preparation and first call that it has are the first of theirs."""
+    first = (("derive_s", found.derive), ("compile_s", found.compile), ("first_call_s", found.first_call))
+    phases: dict[str, Any] = {f"{n[:-2]}_samples_s": (getattr(record, n), *map(_clock, more)) for n, more in first}
+    if found.call:
+        phases |= {"call_s": _clock(min(found.call)), "call_median_s": _clock(median(found.call))}
+        phases |= {"call_samples_s": tuple(map(_clock, found.call)), "calls_per_sample": found.calls}
+    if found.batch:
+        phases |= {"batch_point_s": _clock(min(found.batch)), "batch_samples_s": tuple(map(_clock, found.batch))}
+        phases |= {"batch_points": batch_points(question)}
+    if nothing.call:
+        phases["overhead_s"] = _clock(min(nothing.call))
+    return replace(record, **phases, message=record.message or found.trouble)
 
 
 def _clock(seconds: float) -> float:

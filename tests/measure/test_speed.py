@@ -37,8 +37,23 @@ def test_a_call_of_known_length_is_timed(monkeypatch: pytest.MonkeyPatch, second
 def test_short_calls_are_batched_to_fill_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     timing = speed.steady(clock.call_of(1e-6), 0.06)
-    assert timing.calls == pytest.approx(0.01 / 1e-6, rel=0.3)
+    assert timing.calls == pytest.approx(0.06 / (speed.SAMPLES + 1) / 1e-6, rel=0.3)
     assert clock.now < 2 * 0.06
+
+
+def test_samples_stop_where_the_budget_ends_and_others_fit_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    one, other = speed.Repeated(clock.call_of(0.01), 0.03), speed.Repeated(clock.call_of(1e-3), 0.03)
+    turns = [(one.sample(), other.sample()) for _ in range(12)]
+    assert [a for a, _ in turns] == pytest.approx([0.01] * 4 + [None] * 8)
+    assert [b for _, b in turns] == pytest.approx([1e-3] * 10 + [None] * 2)
+
+
+def test_a_summary_has_the_least_the_quartiles_and_the_greatest() -> None:
+    assert speed.summary([5.0, 1.0, 3.0, 2.0, 4.0]) == (1.0, 2.0, 3.0, 4.0, 5.0, 5)
+    assert speed.summary([1.0, 2.0]) == (1.0, 1.25, 1.5, 1.75, 2.0, 2)
+    assert speed.summary([7.0]) == (7.0, 7.0, 7.0, 7.0, 7.0, 1)
+    assert speed.summary([]) is None
 
 
 def test_a_call_longer_than_the_budget_is_made_once() -> None:
