@@ -152,12 +152,13 @@ def _check(problem: Problem) -> None:
 
 @dataclass(frozen=True)
 class Size:
-    """An integer parameter of a family: its default, the range allowed, what it counts and why the range ends there."""
+    """An integer parameter of a family: its default, the range allowed, what it counts and why the range ends there; multiples of step."""
 
     default: int
     least: int
     most: int
     meaning: str
+    step: int = 1
 
 
 class Family:
@@ -201,14 +202,15 @@ class Family:
 
     def _one(self, name: str, value: Any) -> int:
         size = self.sizes[name]
-        rule = f"{self.name}: the size {name} is an integer from {size.least} to {size.most} ({size.meaning})"
+        steps = "" if size.step == 1 else f" in steps of {size.step}"
+        rule = f"{self.name}: the size {name} is an integer from {size.least} to {size.most}{steps} ({size.meaning})"
         if isinstance(value, bool | np.bool_):
             raise DiffCompareError(f"{rule}, got {value}")
         try:
             number = operator.index(value)
         except TypeError:
             raise DiffCompareError(f"{rule}, got {_clip(repr(value))}") from None
-        if not size.least <= number <= size.most:
+        if not size.least <= number <= size.most or number % size.step:
             raise DiffCompareError(f"{rule}, got {number if abs(number) < 10**18 else 'a number beyond 10**18'}")
         return number
 

@@ -73,7 +73,7 @@ def speelpenning(n: int) -> Problem:
     steps = np.arange(1, n + 1)
     factors = steps / (steps + 1.0)  # the product is 1 / (n + 1)
     return Problem(
-        function=function([x], _product(x), name="speelpenning", gradient=[_all_others(x)], hessian=[[_all_other_pairs(x)]]),
+        function=function([x], _product(x), name="speelpenning", gradient=[all_others(x)], hessian=[[all_other_pairs(x)]]),
         points=(
             Point("start", x=factors),
             Point("signs", x=np.where(steps % 2 == 0, -1.1, 0.9)),
@@ -110,11 +110,12 @@ def _after(x: Expr) -> Expr:
     return _before(x[::-1])[::-1]
 
 
-def _all_others(x: Expr) -> Expr:
+def all_others(x: Expr) -> Expr:
+    """For each entry the product of all the others, without a division."""
     return _before(x) * _after(x)
 
 
-def _all_other_pairs(x: Expr) -> Expr:
+def all_other_pairs(x: Expr) -> Expr:
     """The products of all but two entries: before i, between i and j, after j; 0 on the diagonal."""
     (n,) = x.shape
     above = lt(*_places(n))
