@@ -150,6 +150,11 @@ class Runner(ABC):
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
         """The blocks at these inputs (all inputs of the function, batch + core) and directions (batch + core)."""
 
+    def write(self, values: Sequence[Array], directions: Sequence[Array], blocks: Sequence[Array]) -> None:
+        """The same into float arrays of shape joint batch + core."""
+        for block, result in zip(blocks, self(values, directions), strict=True):
+            block[...] = result
+
     def estimates(self, values: Sequence[Array], directions: Sequence[Array]) -> Sequence[tuple[Array, Array, Array]]:
         """(value, error, status) for each block, from methods that estimate the error of what they give."""
         raise Unsupported("this method does not estimate its error; fd.adaptive does")
@@ -287,10 +292,11 @@ class Derivative:
             return self._nest(self._scalar(*args))
         values = args
         arrays, directions, joint = self._arguments(values, tangent, cotangent)
-        results = self._runner(arrays, directions)
-        blocks = [_block(r, joint + s) for r, s in zip(results, self._request.blocks, strict=True)]
+        shapes = [joint + s for s in self._request.blocks]
         if out is not None:
-            return _write(self._request.structured(blocks), out)
+            self._runner.write(arrays, directions, _buffers(self._request.structured(range(len(shapes))), out, shapes))
+            return out
+        blocks = [_block(r, s) for r, s in zip(self._runner(arrays, directions), shapes, strict=True)]
         return self._request.structured([self._handed_over(b) for b in blocks])
 
     def estimate(self, *args: Any, tangent: Any = None, cotangent: Any = None, **named: Any) -> Estimate:
@@ -428,16 +434,13 @@ def _block(value: Any, shape: Shape) -> Array:
     return array if array.shape == shape else np.array(np.broadcast_to(array, shape))
 
 
-def _write(result: Any, out: Any) -> Any:
-    """The result copied into buffers of the same structure."""
-    if isinstance(result, tuple):
-        if not isinstance(out, tuple | list) or len(out) != len(result):
-            raise ShapeError(f"out= needs {len(result)} buffers in the structure of the result, got {type(out).__name__}")
-        for r, o in zip(result, out, strict=True):
-            _write(r, o)
-        return out
-    if not isinstance(out, np.ndarray) or out.shape != result.shape or out.dtype.kind != "f":
+def _buffers(places: Any, out: Any, shapes: Sequence[Shape]) -> list[Array]:
+    """The arrays of `out`, in the order of the blocks; places: the result's structure, with the number of each block."""
+    if isinstance(places, tuple):
+        if not isinstance(out, tuple | list) or len(out) != len(places):
+            raise ShapeError(f"out= needs {len(places)} buffers in the structure of the result, got {type(out).__name__}")
+        return [b for place, part in zip(places, out, strict=True) for b in _buffers(place, part, shapes)]
+    if not isinstance(out, np.ndarray) or out.shape != shapes[places] or out.dtype.kind != "f":
         got = f"{out.dtype} array of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ShapeError(f"out= needs a float array of shape {result.shape}, got {got}")
-    out[...] = result
-    return out
+        raise ShapeError(f"out= needs a float array of shape {shapes[places]}, got {got}")
+    return [out]

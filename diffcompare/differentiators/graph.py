@@ -111,6 +111,12 @@ class GraphRunner(Runner):
             parts.append(self._compiled([*given, *self._unit_directions(ranges, len(joint))]))
         return self._blocks([np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)], joint)
 
+    def write(self, values: Sequence[Array], directions: Sequence[Array], blocks: Sequence[Array]) -> None:
+        if self._derived.seeds:
+            super().write(values, directions, blocks)
+        else:
+            self._compiled.write([*values, *directions], blocks)
+
     def _unit_directions(self, ranges: Sequence[range], batch_ndim: int) -> list[Array]:
         """For each seed input its entries of the unit vectors in the range, on the seed's own leading axis."""
         arrays: list[Array] = []

@@ -42,12 +42,19 @@ class Compiled(ABC):
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         """The outputs at these inputs."""
 
+    def write(self, values: Sequence[Array], blocks: Sequence[Array]) -> None:
+        """The outputs at these inputs into arrays of their shapes, without memory between where the engine can."""
+        for block, result in zip(blocks, self(values), strict=True):
+            block[...] = result
+
 
 class Engine(ABC):
     """compile(function) gives a Compiled, or raises Unsupported or TooLarge naming the reason."""
 
     name: str
     precisions: tuple[str, ...] = ("float64",)
+    entrywise: bool = False
+    """Whether arrays are written out entry by entry, so that entries known to be zero cost nothing."""
 
     @abstractmethod
     def compile(self, function: Function, precision: str = "float64") -> Compiled:

@@ -5,13 +5,18 @@ No fast-math flags and no contraction: every operation rounds as IEEE 754 says, 
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 
 from ...dsl.constants import literal
 from ...dsl.core import BOOL, Expr
+from ...dsl.elementwise import number
 from ...errors import Unsupported
 from ..schedule import Schedule
+from .loops import batch
+from .polynomials import KERNELS
+from .registers import Real
 from .target import Target
 
 SCALAR_LIBM = {
@@ -36,26 +41,51 @@ COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
 LOGIC = {"logical_and": "and", "logical_or": "or"}
 
 
+def has_kernel(target: Target) -> Callable[[Expr], bool]:
+    """Whether a node has a kernel of our own on the target."""
+    return lambda node: target.fma and node.primitive.name in KERNELS
+
+
 class Emitter:
     """Lines of IR for operations on one register type: `double`, or a vector of `lanes` doubles."""
 
     def __init__(self, target: Target, lanes: int) -> None:
         self.target = target
         self.lanes = lanes
-        self.type = "double" if lanes == 1 else f"<{lanes} x double>"
-        self.bool = "i1" if lanes == 1 else f"<{lanes} x i1>"
+        self.type = self._vector("double")
+        self.bool = self._vector("i1")
+        self.integer = self._vector("i64")
         self.suffix = "f64" if lanes == 1 else f"v{lanes}f64"
         self.lines: list[str] = []
         self.declarations: set[str] = set()
+        self.table: list[str] = []
+        """The numbers that vector code loads where it uses them, each use its own: kept in registers they would be spilled."""
+        self.rare: list[str] | None = None
+        """Bools of the lanes that have a rare case, which the scalar code then computes; None where every case is treated here."""
         self._count = 0
+        self._known: dict[tuple[str, str], Real] = {}
+
+    def _vector(self, scalar: str) -> str:
+        return scalar if self.lanes == 1 else f"<{self.lanes} x {scalar}>"
 
     def constant(self, value: float | bool) -> str:
         """A number or bool in every lane."""
         if isinstance(value, bool):
-            text = "true" if value else "false"
-            return text if self.lanes == 1 else f"<{', '.join([f'i1 {text}'] * self.lanes)}>"
+            return self._every(f"i1 {'true' if value else 'false'}")
         bits = f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-        return bits if self.lanes == 1 else f"<{', '.join([f'double {bits}'] * self.lanes)}>"
+        if self.lanes == 1:
+            return bits
+        self.table.append(bits)
+        place = self.line(f"getelementptr double, ptr %table, i64 {len(self.table) - 1}")
+        one = self.line(f"insertelement {self.type} poison, double {self.line(f'load double, ptr {place}')}, i32 0")
+        return self.line(f"shufflevector {self.type} {one}, {self.type} poison, <{self.lanes} x i32> zeroinitializer")
+
+    def whole(self, value: int) -> str:
+        """A 64-bit integer in every lane."""
+        return self._every(f"i64 {value}")
+
+    def _every(self, text: str) -> str:
+        return text.split()[1] if self.lanes == 1 else f"<{', '.join([text] * self.lanes)}>"
 
     def line(self, text: str) -> str:
         """A new register with this right-hand side."""
@@ -67,6 +97,10 @@ class Emitter:
     def operation(self, node: Expr, args: Sequence[str]) -> str:
         """The register that holds a native elementwise node; raises Unsupported naming a primitive without LLVM form."""
         name = node.primitive.name
+        if name == "div":
+            scale = _exact_reciprocal(number(node.args[1]))
+            if scale is not None:
+                return self.line(f"fmul {self.type} {args[0]}, {self.constant(scale)}")
         if name in OPERATORS:
             return self.line(f"{OPERATORS[name]} {self.type} {args[0]}, {args[1]}")
         if name in COMPARISONS:
@@ -87,15 +121,54 @@ class Emitter:
         self.declarations.add(f"declare {self.type} @{symbol}({', '.join([self.type] * len(args))})")
         return self.line(f"call {self.type} @{symbol}({', '.join(f'{self.type} {a}' for a in args)})")
 
+    def own(self, name: str, x: Real) -> Real:
+        """One of our own kernels, once for each argument."""
+        key = name, x.name
+        if key not in self._known:
+            self._known[key] = KERNELS[name](x)
+        return self._known[key]
+
+    def scalef(self, x: str, n: str) -> str:
+        """x 2^n by AVX-512's own instruction."""
+        symbol, wide = "llvm.x86.avx512.mask.scalef.pd.512", "<8 x double>"
+        self.declarations.add(f"declare {wide} @{symbol}({wide}, {wide}, {wide}, i8, i32)")
+        parts = zip(self._parts(x, 8), self._parts(n, 8), strict=True)
+        return self._joined([self.line(f"call {wide} @{symbol}({wide} {a}, {wide} {b}, {wide} {a}, i8 -1, i32 4)") for a, b in parts])
+
     def _function(self, name: str, args: Sequence[str]) -> str:
-        """A function of mathematics: libmvec's where there is one, else libm's lane by lane."""
+        """A function of mathematics: our own kernel, else libmvec's, else libm's lane by lane."""
+        if self.target.fma and name in KERNELS:
+            return self.own(name, Real(self, args[0])).name
         if name not in SCALAR_LIBM:
             raise Unsupported(f"{name} has no LLVM form; use engine numpy")
         if self.lanes == 1:
             return self.call(SCALAR_LIBM[name], args)
-        if name in self.target.functions:
-            return self.call(self.target.vector_symbol(name, len(args)), args)
-        return self._lanewise(SCALAR_LIBM[name], args)
+        if name not in self.target.functions:
+            return self._lanewise(SCALAR_LIBM[name], args)
+        symbol, lanes = self.target.vector_symbol(name, len(args)), self.target.lanes
+        kind = f"<{lanes} x double>"
+        self.declarations.add(f"declare {kind} @{symbol}({', '.join([kind] * len(args))})")
+        parts = zip(*(self._parts(a, lanes) for a in args), strict=True)
+        return self._joined([self.line(f"call {kind} @{symbol}({', '.join(f'{kind} {a}' for a in part)})") for part in parts])
+
+    def _parts(self, register: str, lanes: int) -> list[str]:
+        """A register as several of fewer lanes."""
+        if lanes == self.lanes:
+            return [register]
+        return [
+            self.line(f"shufflevector {self.type} {register}, {self.type} poison, <{lanes} x i32> {_indices(range(k, k + lanes))}")
+            for k in range(0, self.lanes, lanes)
+        ]
+
+    def _joined(self, parts: Sequence[str]) -> str:
+        """The inverse of _parts."""
+        joined = list(parts)
+        while len(joined) > 1:
+            lanes = self.lanes // len(joined)
+            both = f"<{2 * lanes} x i32> {_indices(range(2 * lanes))}"
+            kind = f"<{lanes} x double>"
+            joined = [self.line(f"shufflevector {kind} {a}, {kind} {b}, {both}") for a, b in zip(joined[::2], joined[1::2], strict=True)]
+        return joined[0]
 
     def _lanewise(self, symbol: str, args: Sequence[str]) -> str:
         self.declarations.add(f"declare double @{symbol}({', '.join(['double'] * len(args))})")
@@ -105,6 +178,17 @@ class Emitter:
             value = self.line(f"call double @{symbol}({', '.join(f'double {e}' for e in entries)})")
             result = self.line(f"insertelement {self.type} {result}, double {value}, i32 {lane}")
         return result
+
+
+def _indices(lanes: Sequence[int]) -> str:
+    return f"<{', '.join(f'i32 {k}' for k in lanes)}>"
+
+
+def _exact_reciprocal(divisor: float | None) -> float | None:
+    """1 / divisor where dividing and multiplying by it round alike: a power of two."""
+    if divisor is None or not math.isfinite(divisor) or abs(math.frexp(divisor)[0]) != 0.5 or not 2.0**-1000 < abs(divisor) < 2.0**1000:
+        return None
+    return 1.0 / divisor
 
 
 def _negative(e: Emitter, args: Sequence[str]) -> str:
@@ -133,6 +217,9 @@ def _sign(e: Emitter, args: Sequence[str]) -> str:
 def _chain_mul(e: Emitter, args: Sequence[str]) -> str:
     """p t, with 0 where one is exactly zero and the other infinite: the product is NaN and neither factor is."""
     product = e.line(f"fmul {e.type} {args[0]}, {args[1]}")
+    if e.rare is not None:
+        e.rare.append(e.line(f"fcmp uno {e.type} {product}, {product}"))
+        return product
     undefined = e.line(f"fcmp uno {e.type} {product}, {product}")
     known = e.line(f"fcmp ord {e.type} {args[0]}, {args[1]}")
     return e.select(e.line(f"and {e.bool} {undefined}, {known}"), e.constant(0.0), product)
@@ -200,8 +287,8 @@ def module(plan: Schedule, target: Target) -> str:
     The code is as it should run, the body in the loop and nothing computed twice: LLVM only has to generate machine
     code, without its optimisation passes (they made no kernel faster, took longer than code generation, and leak).
     """
-    vector, scalar = Emitter(target, target.lanes), Emitter(target, 1)
-    parts = [_batch(plan, vector), _single(plan, scalar)]
+    vector, scalar = Emitter(target, target.block), Emitter(target, 1)
+    parts = [batch(plan, vector), _single(plan, scalar)]
     declarations = sorted(vector.declarations | scalar.declarations)
     bits = 64 * target.lanes
     attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
@@ -217,38 +304,3 @@ def _single(plan: Schedule, e: Emitter) -> str:
         pointer = e.line(f"getelementptr double, ptr %outputs, i64 {k}")
         e.lines.append(f"  store double {result}, ptr {pointer}")
     return "\n".join(["define void @single(ptr %inputs, ptr %outputs) #0 {", *e.lines, "  ret void", "}"])
-
-
-def _batch(plan: Schedule, e: Emitter) -> str:
-    """The loop over whole vectors; `steps` says of each input whether it moves (1) or repeats its first vector (0)."""
-    inputs, outputs = range(len(plan.inputs)), range(len(plan.outputs))
-    entry = [f"  %i{k} = getelementptr ptr, ptr %inputs, i64 {k}\n  %base{k} = load ptr, ptr %i{k}" for k in inputs]
-    entry += [f"  %s{k} = getelementptr i64, ptr %steps, i64 {k}\n  %step{k} = load i64, ptr %s{k}" for k in inputs]
-    entry += [f"  %o{k} = getelementptr ptr, ptr %outputs, i64 {k}\n  %result{k} = load ptr, ptr %o{k}" for k in outputs]
-    loads = []
-    for k in inputs:
-        offset = e.line(f"mul i64 %at, %step{k}")
-        pointer = e.line(f"getelementptr double, ptr %base{k}, i64 {offset}")
-        loads.append(e.line(f"load {e.type}, ptr {pointer}, align 8"))
-    for k, register in enumerate(body(plan, e, loads)):
-        pointer = e.line(f"getelementptr double, ptr %result{k}, i64 %at")
-        e.lines.append(f"  store {e.type} {register}, ptr {pointer}, align 8")
-    return "\n".join(
-        [
-            "define void @batch(i64 %blocks, ptr noalias %inputs, ptr noalias %steps, ptr noalias %outputs) #0 {",
-            "entry:",
-            *entry,
-            "  %any = icmp sgt i64 %blocks, 0",
-            "  br i1 %any, label %loop, label %end",
-            "loop:",
-            "  %block = phi i64 [ 0, %entry ], [ %next, %loop ]",
-            f"  %at = mul i64 %block, {e.lanes}",
-            *e.lines,
-            "  %next = add i64 %block, 1",
-            "  %more = icmp slt i64 %next, %blocks",
-            "  br i1 %more, label %loop, label %end",
-            "end:",
-            "  ret void",
-            "}",
-        ]
-    )

@@ -29,6 +29,15 @@ class Target:
     prefix: str
     functions: frozenset[str]
     """Our names of the functions that libmvec has here."""
+    fma: bool = False
+    """Whether the machine fuses multiply-adds: our own kernels are made of them."""
+    scalef: bool = False
+    """Whether it has AVX-512's instruction for x 2^n."""
+
+    @property
+    def block(self) -> int:
+        """The points of one round of a batch: two registers, whose instructions fill each other's waits."""
+        return 2 * self.lanes
 
     def vector_symbol(self, name: str, arity: int) -> str:
         """The libmvec symbol of a function in this width."""
@@ -43,9 +52,9 @@ def target() -> Target:
         llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features()
     if "x86_64" not in llvm.get_process_triple():
-        return Target(2, "", frozenset())
+        return Target(2, "", frozenset(), fma="aarch64" in llvm.get_process_triple() or "arm64" in llvm.get_process_triple())
     lanes, prefix = (8, "_ZGVeN8") if features.get("avx512f") else (4, "_ZGVdN4") if features.get("avx2") else (2, "_ZGVbN2")
-    return Target(lanes, prefix, _available(prefix))
+    return Target(lanes, prefix, _available(prefix), fma=bool(features.get("fma")), scalef=bool(features.get("avx512f")))
 
 
 def _available(prefix: str) -> frozenset[str]:

@@ -1,0 +1,130 @@
+"""The loop over a batch: whole blocks of points by vector code, a block with a rare case again by the scalar code.
+
+Vector code may leave rare cases to the scalar code, which treats every one: it names the lanes that have one
+(`Emitter.rare`), and the block is computed again point by point.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..schedule import Schedule
+
+if TYPE_CHECKING:
+    from .emit import Emitter
+
+
+def batch(plan: Schedule, e: Emitter) -> str:
+    """@batch(blocks, inputs, steps, outputs); steps: of each input whether it moves on (1) or repeats its first block (0).
+
+    Calls @single. e: an emitter of vectors that have as many lanes as a block has points.
+    """
+    from .emit import body
+
+    inputs, outputs = range(len(plan.inputs)), range(len(plan.outputs))
+    e.rare = []
+    loads = []
+    for k in inputs:
+        place = e.line(f"getelementptr double, ptr %input{k}, i64 {e.line(f'and i64 %at, %mask{k}')}")
+        loads.append(e.line(f"load {e.type}, ptr {place}, align 8"))
+    for k, register in enumerate(body(plan, e, loads)):
+        place = e.line(f"getelementptr double, ptr %output{k}, i64 %at")
+        e.lines.append(f"  store {e.type} {register}, ptr {place}, align 8")
+    condition = _any_rare(e)
+    return "\n".join(
+        [
+            *(_AGAIN if condition else "")
+            .format(n=max(len(inputs), 1), inputs=len(inputs), m=max(len(outputs), 1), outputs=len(outputs), lanes=e.lanes)
+            .splitlines(),
+            f"@constants = private constant [{len(e.table)} x double] [{', '.join(f'double {c}' for c in e.table)}]",
+            "define void @batch(i64 %blocks, ptr noalias %inputs, ptr noalias %steps, ptr noalias %outputs) #0 {",
+            "entry:",
+            *(f"  %i{k} = getelementptr ptr, ptr %inputs, i64 {k}\n  %input{k} = load ptr, ptr %i{k}" for k in inputs),
+            *(f"  %s{k} = getelementptr i64, ptr %steps, i64 {k}\n  %step{k} = load i64, ptr %s{k}" for k in inputs),
+            *(f"  %mask{k} = sub i64 0, %step{k}" for k in inputs),
+            *(f"  %o{k} = getelementptr ptr, ptr %outputs, i64 {k}\n  %output{k} = load ptr, ptr %o{k}" for k in outputs),
+            "  %any = icmp sgt i64 %blocks, 0",
+            "  br i1 %any, label %loop, label %end",
+            "loop:",
+            "  %block = phi i64 [ 0, %entry ], [ %next, %done ]",
+            # an address that LLVM cannot know to be the same each time, so that loads stay where they are used
+            '  %table = call ptr asm sideeffect "", "=r,0"(ptr @constants)',
+            f"  %at = mul i64 %block, {e.lanes}",
+            *e.lines,
+            *([f"  br i1 {condition}, label %rare, label %done", "rare:"] if condition else []),
+            *(["  call void @again(i64 %at, ptr %inputs, ptr %steps, ptr %outputs)"] if condition else []),
+            "  br label %done",
+            "done:",
+            "  %next = add i64 %block, 1",
+            "  %more = icmp slt i64 %next, %blocks",
+            "  br i1 %more, label %loop, label %end",
+            "end:",
+            "  ret void",
+            "}",
+        ]
+    )
+
+
+def _any_rare(e: Emitter) -> str | None:
+    """The register that says whether some lane has a rare case; None where there can be none."""
+    assert e.rare is not None
+    if not e.rare:
+        return None
+    lanes = e.rare[0]
+    for other in e.rare[1:]:
+        lanes = e.line(f"or {e.bool} {lanes}, {other}")
+    if e.lanes == 1:
+        return lanes
+    return e.line(f"icmp ne i{e.lanes} {e.line(f'bitcast {e.bool} {lanes} to i{e.lanes}')}, 0")
+
+
+_AGAIN = """
+define internal void @again(i64 %at, ptr %inputs, ptr %steps, ptr %outputs) noinline cold nounwind {{
+entry:
+  %given = alloca [{n} x double]
+  %result = alloca [{m} x double]
+  br label %point
+point:
+  %lane = phi i64 [ 0, %entry ], [ %after, %written ]
+  %where = add i64 %at, %lane
+  br label %read
+read:
+  %k = phi i64 [ 0, %point ], [ %k1, %reading ]
+  %reads = icmp slt i64 %k, {inputs}
+  br i1 %reads, label %reading, label %compute
+reading:
+  %i = getelementptr ptr, ptr %inputs, i64 %k
+  %input = load ptr, ptr %i
+  %s = getelementptr i64, ptr %steps, i64 %k
+  %step = load i64, ptr %s
+  %offset = mul i64 %where, %step
+  %from = getelementptr double, ptr %input, i64 %offset
+  %value = load double, ptr %from
+  %slot = getelementptr double, ptr %given, i64 %k
+  store double %value, ptr %slot
+  %k1 = add i64 %k, 1
+  br label %read
+compute:
+  call void @single(ptr %given, ptr %result)
+  br label %write
+write:
+  %j = phi i64 [ 0, %compute ], [ %j1, %writing ]
+  %writes = icmp slt i64 %j, {outputs}
+  br i1 %writes, label %writing, label %written
+writing:
+  %o = getelementptr ptr, ptr %outputs, i64 %j
+  %output = load ptr, ptr %o
+  %to = getelementptr double, ptr %output, i64 %where
+  %r = getelementptr double, ptr %result, i64 %j
+  %out = load double, ptr %r
+  store double %out, ptr %to
+  %j1 = add i64 %j, 1
+  br label %write
+written:
+  %after = add i64 %lane, 1
+  %more = icmp slt i64 %after, {lanes}
+  br i1 %more, label %point, label %end
+end:
+  ret void
+}}
+"""

@@ -1,0 +1,194 @@
+"""A scalar schedule as machine code: the kernel over batches and the entry for single points."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...dsl.function import Function
+from ..base import Array, Compiled
+from ..schedule import Schedule
+from .memory import Memory
+
+if TYPE_CHECKING:
+    from .target import Target
+
+POINTS_A_THREAD = 50_000
+"""Points that make a thread worth waking: handing work to one costs about as much as a kernel over a few thousand."""
+
+
+class Scalars(Compiled):
+    """A function of scalars, or of arrays written out entry by entry, over columns of points.
+
+    Subclasses give `run_blocks`, which computes whole blocks of `block` points, and `run_point`.
+    """
+
+    block: int
+
+    def __init__(self, function: Function, plan: Schedule, threads: int) -> None:
+        self.function = function
+        self._threads = threads
+        self._cores = [i.shape for i in function.inputs]
+        self._shapes = [o.shape for o in function.outputs]
+        self._inputs, self._outputs = len(plan.inputs), len(plan.outputs)
+        self._flat = all(s == () for s in self._shapes)
+        self._memory = Memory()
+        if self._flat and all(s == () for s in self._cores):
+            self.single = self._one
+
+    def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
+        """`count` blocks from and to these addresses; step 0 reads an input's first block for every block, 1 moves on."""
+        raise NotImplementedError
+
+    def run_point(self, inputs: Any, outputs: Any) -> None:
+        """One point, from an array of doubles to another."""
+        raise NotImplementedError
+
+    def _one(self, *values: float) -> tuple[float, ...]:
+        given = (ctypes.c_double * self._inputs)(*values)
+        result = (ctypes.c_double * self._outputs)()
+        self.run_point(given, result)
+        return tuple(result)
+
+    def __call__(self, values: Sequence[Array]) -> list[Array]:
+        joint = self._joint(values)
+        count = math.prod(joint)
+        results = [self._memory.column(count) for _ in range(self._outputs)]
+        self._compute(values, joint, results)
+        return self._assembled(results, joint)
+
+    def write(self, values: Sequence[Array], blocks: Sequence[Array]) -> None:
+        joint = self._joint(values)
+        if not self._flat or not all(_writable(b, joint, values) for b in blocks):
+            super().write(values, blocks)
+            return
+        self._compute(values, joint, [b.reshape(-1) for b in blocks])
+
+    def _joint(self, values: Sequence[Array]) -> tuple[int, ...]:
+        return np.broadcast_shapes(*(v.shape[: v.ndim - len(s)] for v, s in zip(values, self._cores, strict=True)))
+
+    def _compute(self, values: Sequence[Array], joint: tuple[int, ...], results: Sequence[Array]) -> None:
+        """All points into the results: whole blocks in place, shared among threads; what remains by way of a padded block."""
+        count = math.prod(joint)
+        columns, steps = self._columns(values, joint)
+        blocks, rest = divmod(count, self.block)
+        if blocks:
+            self._share(blocks, [_address(c) for c in columns], steps, [_address(r) for r in results])
+        if rest:
+            start = blocks * self.block
+            last = [_padded(c[start:], self.block) if s else c for c, s in zip(columns, steps, strict=True)]
+            ends = [np.empty(self.block) for _ in results]
+            self.run_blocks(1, [_address(c) for c in last], steps, [_address(e) for e in ends])
+            for result, end in zip(results, ends, strict=True):
+                result[start:] = end[:rest]
+
+    def _share(self, blocks: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
+        """The kernel over all blocks, in as many pieces as there are threads worth waking; the first is done here."""
+        pieces = max(1, min(self._threads, blocks * self.block // POINTS_A_THREAD))
+        edges = [blocks * k // pieces for k in range(pieces + 1)]
+
+        def piece(a: int, b: int) -> None:
+            ahead = 8 * a * self.block
+            self.run_blocks(b - a, [i + ahead * s for i, s in zip(inputs, steps, strict=True)], steps, [o + ahead for o in outputs])
+
+        first, *others = pairwise(edges)
+        work = [pool(self._threads).submit(piece, a, b) for a, b in others]
+        piece(*first)
+        for other in work:
+            other.result()
+
+    def _columns(self, values: Sequence[Array], joint: tuple[int, ...]) -> tuple[list[Array], list[int]]:
+        """For each scalar input its values over the batch, in a row in memory; one block where it does not vary."""
+        columns: list[Array] = []
+        steps: list[int] = []
+        for value, core in zip(values, self._cores, strict=True):
+            size = math.prod(core)
+            if value.size == size:
+                columns.extend(np.full(self.block, v) for v in value.reshape(size))
+                steps.extend([0] * size)
+                continue
+            if not core and value.shape == joint:
+                columns.append(np.ascontiguousarray(value).reshape(-1))
+            else:
+                flat = np.broadcast_to(value, joint + core).reshape((-1, size))
+                columns.extend(np.ascontiguousarray(flat.T))
+            steps.extend([1] * size)
+        return columns, steps
+
+    def _assembled(self, results: list[Array], joint: tuple[int, ...]) -> list[Array]:
+        """One array for each output; each scalar output is its own column already."""
+        if self._flat:
+            return [r.reshape(joint) for r in results]
+        outputs, start = [], 0
+        for shape in self._shapes:
+            size = math.prod(shape)
+            part = results[start : start + size]
+            outputs.append(np.stack(part, axis=-1).reshape(joint + shape) if part else np.empty(joint + shape))
+            start += size
+        return outputs
+
+
+class Kernel(Scalars):
+    """Straight-line machine code, optimised by LLVM."""
+
+    def __init__(self, function: Function, plan: Schedule, target: Target, threads: int) -> None:
+        from .emit import module
+        from .target import Machine, function_pointer
+
+        super().__init__(function, plan, threads)
+        self._plan, self._target = plan, target
+        self.block = target.block
+        self.source = module(plan, target)
+        self._machine = Machine(self.source, 2)
+        pointer = ctypes.c_void_p
+        self._batch = function_pointer(self._machine, "batch", ctypes.c_int64, pointer, pointer, pointer)
+        self._single = function_pointer(self._machine, "single", pointer, pointer)
+
+    def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
+        addresses, sizes = ctypes.c_void_p * max(len(inputs), 1), ctypes.c_int64 * max(len(inputs), 1)
+        self._batch(count, addresses(*inputs), sizes(*steps), (ctypes.c_void_p * max(len(outputs), 1))(*outputs))
+
+    def run_point(self, inputs: Any, outputs: Any) -> None:
+        self._single(inputs, outputs)
+
+    def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
+        from .fastcall import available, builtin
+
+        if self.single is None or not available():
+            return None
+        return builtin(self._plan, self._target, result, fallback)
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])  # a third of the time of .ctypes.data
+
+
+def _padded(column: Array, size: int) -> Array:
+    """The column followed by its last entry again."""
+    whole = np.full(size, column[-1])
+    whole[: len(column)] = column
+    return whole
+
+
+def _writable(block: Array, joint: tuple[int, ...], values: Sequence[Array]) -> bool:
+    """Whether the kernel may write straight into an array: doubles in a row, nothing of which it has still to read."""
+    return (
+        block.shape == joint
+        and block.dtype == np.float64
+        and block.flags.c_contiguous
+        and block.flags.writeable
+        and not any(np.may_share_memory(block, v) for v in values)
+    )
+
+
+@cache
+def pool(threads: int) -> ThreadPoolExecutor:
+    """The threads that large batches are shared among, started at first use."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="diffcompare-llvm")
