@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..differentiators.base import NEEDS_SCALAR_OUTPUT, Differentiator, Operator
@@ -16,28 +17,33 @@ from .run import Job
 
 EVERY_OPERATOR = ("seed_polynomial", "log_sum_exp")
 """The problems, one of scalars and one of arrays, of which the default report asks every operator."""
+QUICK = ("seed_polynomial", "log_sum_exp")
+"""The problems of a quick report: one of scalars, and one of arrays with points that are hard."""
 
 
-def chosen(patterns: Sequence[str]) -> list[Problem]:
-    """The problems that any of the patterns means, each once; those of the tag CORE without patterns.
+def chosen(patterns: Sequence[str], quick: bool = False) -> list[Problem]:
+    """The problems that any of the patterns means, each once; without patterns those of the tag CORE, or QUICK.
 
     Raises DiffCompareError where a pattern means nothing.
     """
-    found = [p for pattern in patterns or [TAG + CORE] for p in find(pattern)]
+    found = [p for pattern in patterns or (QUICK if quick else [TAG + CORE]) for p in find(pattern)]
     return list({p.name: p for p in found}.values())
 
 
-def jobs(problems: Sequence[Problem], full: bool = False, methods: Any = None, engines: Any = None) -> list[Job]:
-    """The methods on the engines, by name or pattern, all by default: the gradient (the Jacobian of an array) of every problem at all its points, and every
-    operator of the problems EVERY_OPERATOR, or of all with full.
+def jobs(problems: Sequence[Problem], full: bool = False, methods: Any = None, engines: Any = None, quick: bool = False) -> list[Job]:
+    """The methods on the engines, by name or pattern, all by default: the gradient (the Jacobian of an array) of every problem at
+    all its points, and every operator of the problems EVERY_OPERATOR, of all with full, of none if quick.
+
+    Batches are timed for the first of these, which the main tables compare.
     """
     if not problems:
         raise DiffCompareError(f"no problem is chosen: name one, or a set of them such as {TAG}{CORE}")
     who = (chosen_methods(methods), chosen_engines(engines))
     planned = [job(p, first_operator(p), *who) for p in problems]
     for p in problems:
-        if full or p.name.partition("(")[0] in EVERY_OPERATOR:
-            planned += [job(p, o, *who) for o in Operator if o != first_operator(p) and fits(p, o)]
+        if full or (not quick and p.name.partition("(")[0] in EVERY_OPERATOR):
+            others = (job(p, o, *who) for o in Operator if o != first_operator(p) and fits(p, o))
+            planned += [replace(j, batch=False) for j in others]
     return planned
 
 
