@@ -19,7 +19,11 @@ from ..dsl.shapes import Shape, size_of
 from ..dsl.structural import add_terms
 from ..engines.base import Array, Engine
 from ..transforms.cost import Cost, cost
+from ..transforms.tables import written_out
 from .base import Differentiator, Request, Runner
+
+WRITTEN = 60_000
+"""Operations of all sweeps together up to which an engine that writes arrays out gets them as one Function."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,17 @@ class Derived:
     seeds: tuple[Seed, ...] = ()
     plain: int = 0
 
+    @property
+    def sweeps(self) -> int:
+        """Evaluations of the function at one point: combinations of unit directions."""
+        return int(np.prod([s.entries for s in self.seeds], dtype=np.int64))
+
+    def written_out(self) -> Derived:
+        """The same without seeds, for engines that write arrays out; itself where there are none."""
+        if not self.seeds:
+            return self
+        return Derived(written_out(self.function, [s.inputs for s in self.seeds], self.seeds[0].after, self.plain))
+
 
 class GraphDifferentiator(Differentiator):
     """A method that answers with a Function of the graph."""
@@ -69,9 +84,12 @@ class GraphRunner(Runner):
     """A compiled derivative, its seeds run through in chunks that fit the memory given."""
 
     def __init__(self, derived: Derived, engine: Engine, precision: str, memory: int) -> None:
-        self._derived = derived
         self.function = derived.function
+        self.sweeps = derived.sweeps
         started = time.perf_counter()
+        if engine.entrywise and derived.seeds and 0 < self.cost.operations <= WRITTEN:
+            derived = derived.written_out()
+        self._derived = derived
         self._compiled = engine.compile(derived.function, precision)
         seeded = {i: s.entries for s in derived.seeds for i in s.inputs}
         self._compiled.prepare_for([((seeded[i], *i.shape) if i in seeded else i.shape) for i in derived.function.inputs])
@@ -79,7 +97,6 @@ class GraphRunner(Runner):
         self.source = self._compiled.source
         self._memory = memory
         self._dtype = np.dtype(precision)
-        self.sweeps = int(np.prod([s.entries for s in derived.seeds], dtype=np.int64))
         self.single = None if derived.seeds else self._compiled.single
 
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:

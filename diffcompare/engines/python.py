@@ -31,6 +31,7 @@ class PythonEngine(Engine):
     """Python floats and math; arrays up to OPERATIONS_LIMIT scalar operations, else TooLarge."""
 
     name = "python"
+    entrywise = True
 
     def compile(self, function: Function, precision: str = "float64") -> PythonCompiled:
         if precision != "float64":

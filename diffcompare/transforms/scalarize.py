@@ -14,6 +14,7 @@ from ..dsl.function import Function
 from ..dsl.structural import Structural, broadcast_value, label_
 from ..dsl.walk import postorder
 from ..errors import TooLarge, Unsupported
+from .nothing import NOTHING, Unit, applied, written
 
 Array = np.ndarray[Any, Any]
 LIMIT = 200_000
@@ -35,10 +36,10 @@ def scalarize(function: Function, limit: int = LIMIT, named: bool = False) -> Fu
             values[node] = _evaluate(node, [values[a] for a in node.args])
             if named and node.primitive.name == "named":
                 values[node] = _named(values[node], node.params[0])
-            count += node.size
+            count += sum(e is not NOTHING for e in values[node].flat)
             if count > limit:
                 raise TooLarge(f"{function.name}: more than {limit} scalar operations when every array entry is written out")
-    outputs = [e for o in function.outputs for e in values[o].flat]
+    outputs = [written(e) for o in function.outputs for e in values[o].flat]
     return Function(function.name, inputs, outputs, function.single and len(outputs) == 1)
 
 
@@ -68,13 +69,15 @@ def _evaluate(node: Expr, args: list[Array]) -> Array:
         return _filled(value.shape, [constant(v) for v in value.flat])
     if primitive is INPUT:
         raise Unsupported(f"{node.params[0]!r} is not an input of the function")
+    if isinstance(primitive, Unit):
+        return _filled(node.shape, primitive.entries(node))
     if isinstance(primitive, Elementwise):
-        return _filled(node.shape, [primitive.apply(entries) for entries in zip(*(a.flat for a in args), strict=True)])
+        return _filled(node.shape, [applied(primitive, entries) for entries in zip(*(a.flat for a in args), strict=True)])
     if isinstance(primitive, Structural):
         if primitive.name == "broadcast":
             return broadcast_value(args[0], node.args[0].shape, node.shape)
         result = primitive.evaluate(node.params, *args)
-        return _filled(node.shape, [as_expr(e) for e in result.flat])
+        return _filled(node.shape, [e if e is NOTHING else as_expr(e) for e in result.flat])
     if isinstance(primitive, Reduction) and primitive.entry is not None:
         return reduce_entries(primitive, args[0], node.params[0])
     if isinstance(primitive, Composite) and primitive.evaluate is not None:
