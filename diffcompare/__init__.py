@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .measure.compare import compare
     from .measure.recommend import recommend
     from .problem import Problem
+    from .training.run import train
 
     __version__: str
 
@@ -74,6 +75,7 @@ __all__ = [
     "symbol",
     "symbols",
     "trace",
+    "train",
     "value",
     "value_and_gradient",
     "vjp",
@@ -95,6 +97,7 @@ _NAMES = {
     "measure.compare": "compare",
     "measure.recommend": "recommend",
     "problem": "Problem",
+    "training.run": "train",
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -14,6 +14,7 @@ from .bench.command import bench
 from .errors import DiffCompareError
 from .gradbench.command import gradbench
 from .measure.command import recommend
+from .training.command import train
 
 if TYPE_CHECKING:
     from .measure.comparison import Comparison
@@ -153,6 +154,7 @@ def _csv(records: list[Measurement]) -> str:
 app.command()(bench)
 app.command()(recommend)
 app.command()(gradbench)
+app.command()(train)
 
 # --- report ---
 

@@ -54,7 +54,7 @@ def right_classes(scores: Array, y: Array) -> float:
 
 
 JUDGES: dict[Callable[[Array, Array], float], str] = {
-    root_mean_square: "root mean square error",
+    root_mean_square: "rms error",
     right_signs: "accuracy",
     right_classes: "accuracy",
 }
