@@ -1,4 +1,4 @@
-"""C, compiled by the system's compiler: the hand formula as a loop over points."""
+"""C, compiled by the system's compiler: the hand formula, or SymPy's, as a loop over points."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...errors import Unsupported
 from ..contender import Array, Contender, Ready
 from ..workload import Kind, Workload
 from .cut import cut
-from .plain import plain
+from .plain import c_code
 
 
 class C(Contender):
@@ -26,7 +26,7 @@ class C(Contender):
     def __init__(self, name: str, flags: str) -> None:
         self.name = name
         self.flags = flags.split()
-        self.source = f"the hand formula in C, cc {flags}"
+        self.source = f"the hand formula, or SymPy's with cse, as a loop in C: cc {flags}"
 
     def given(self, workload: Workload) -> Callable[[], Callable[[], Ready]]:
         if workload.kind is not Kind.POINTS:
@@ -34,7 +34,7 @@ class C(Contender):
         compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
             raise Unsupported("there is no C compiler: install one, or name it in CC")
-        text = plain(workload).as_c()
+        text = c_code(workload)
         return lambda: partial(_ready, workload, _built(text, [compiler, *self.flags]))
 
 

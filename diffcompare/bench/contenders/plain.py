@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...differentiate import prepare
-from ...errors import Unsupported
 from ..workload import Workload
 
 
@@ -24,17 +23,6 @@ class Plain:
         """Names of the arguments."""
         return re.search(r"def run\((.*)\):", self.source).group(1).split(", ")  # type: ignore[union-attr]
 
-    @property
-    def steps(self) -> list[tuple[str, str]]:
-        """(name, expression), in order."""
-        return re.findall(r"^    (t\d+) = (.*)$", self.source, re.MULTILINE)
-
-    @property
-    def results(self) -> list[str]:
-        """Names or numbers returned."""
-        found = re.search(r"return \((.*)\)", self.source)
-        return [r for r in found.group(1).split(", ") if r] if found else []
-
     def as_python(self) -> Callable[..., tuple[float, ...]]:
         """A function on the names of the math module."""
         space: dict[str, Any] = dict(vars(math))
@@ -44,28 +32,34 @@ class Plain:
     def as_sympy(self) -> tuple[list[Any], list[Any]]:
         """(symbols, expressions)."""
         import sympy as sp
+        from sympy.codegen import cfunctions
 
-        space: dict[str, Any] = dict(vars(sp))
+        space: dict[str, Any] = {**vars(sp), **vars(cfunctions)}
         exec(self.source, space)  # noqa: S102  our own text, no user's
-        symbols = [sp.Symbol(a, real=True) for a in self.arguments]
+        symbols = [sp.Symbol(f"a{k}", real=True) for k in range(len(self.arguments))]
         return symbols, list(space["run"](*symbols))
 
-    def as_c(self) -> str:
-        """void run(long n, const double *restrict x0, ..., double *restrict r0, ...): a loop over points."""
-        for _, expression in self.steps:
-            if " if " in expression or "**" in expression or "not " in expression:
-                raise Unsupported(f"no C is written for {expression!r}")
-        inputs = [f"const double *restrict {a}_" for a in self.arguments]
-        outputs = [f"double *restrict r{k}" for k in range(len(self.results))]
-        lines = ["#include <math.h>", f"void run(long n, {', '.join([*inputs, *outputs])}) {{", "  for (long i = 0; i < n; ++i) {"]
-        lines += [f"    const double {a} = {a}_[i];" for a in self.arguments]
-        lines += [f"    const double {name} = {_c(expression)};" for name, expression in self.steps]
-        lines += [f"    r{k}[i] = {result};" for k, result in enumerate(self.results)]
-        return "\n".join([*lines, "  }", "}", ""])
 
+def c_code(workload: Workload) -> str:
+    """void run(long n, const double *restrict a, ..., double *restrict r0, ...): a loop over points.
 
-def _c(expression: str) -> str:
-    return re.sub(r"\babs\(", "fabs(", expression)
+    The hand formula where the workload has one, else SymPy's derivative; common subexpressions by SymPy.
+    """
+    import sympy as sp
+
+    if workload.operator in workload.function.formulas:
+        symbols, results = plain(workload).as_sympy()
+    else:
+        symbols, (f,) = plain_primal(workload).as_sympy()
+        results = [sp.diff(f, s) for s in symbols]
+    steps, results = sp.cse(results)
+    inputs = [f"const double *restrict {s}_" for s in symbols]
+    outputs = [f"double *restrict r{k}" for k in range(len(results))]
+    lines = ["#include <math.h>", f"void run(long n, {', '.join([*inputs, *outputs])}) {{", "  for (long i = 0; i < n; ++i) {"]
+    lines += [f"    const double {s} = {s}_[i];" for s in symbols]
+    lines += [f"    const double {name} = {sp.ccode(e)};" for name, e in steps]
+    lines += [f"    r{k}[i] = {sp.ccode(e)};" for k, e in enumerate(results)]
+    return "\n".join([*lines, "  }", "}", ""])
 
 
 def plain(workload: Workload) -> Plain:
