@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .errors import DiffCompareError, DomainError, ParseError, ShapeError, TooLarge, Unsupported
     from .explain.graph import graph
     from .explain.steps import steps
+    from .explain.taylor import taylor
     from .measure.audit import audit
     from .measure.compare import compare
     from .measure.recommend import recommend
@@ -74,6 +75,7 @@ __all__ = [
     "steps",
     "symbol",
     "symbols",
+    "taylor",
     "trace",
     "train",
     "value",
@@ -93,6 +95,7 @@ _NAMES = {
     "errors": "DiffCompareError DomainError ParseError ShapeError TooLarge Unsupported",
     "explain.graph": "graph",
     "explain.steps": "steps",
+    "explain.taylor": "taylor",
     "measure.audit": "audit",
     "measure.compare": "compare",
     "measure.recommend": "recommend",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ..dsl.activations import normal_cdf, normal_pdf
 from ..dsl.arithmetic import mul, neg, pow_, sub
 from ..dsl.constants import as_expr, constant, literal
 from ..dsl.core import Expr
@@ -30,6 +31,9 @@ FORMS: dict[str, Callable[..., Expr]] = {
     "gauss": lambda x: exp(-(x**2)),
     "gauss_slope": lambda x: -2.0 * x * exp(-(x**2)),
     "sigmoid_slope": lambda x: sigmoid(x) * sigmoid(-x),  # s (1 - s) is 0 for large x
+    "normal_slope": lambda x: -x * normal_pdf(x),
+    "gelu_slope": lambda x: normal_cdf(x) + x * normal_pdf(x),
+    "silu_slope": lambda x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
     "pow_slope": lambda x, y: y * pow_(x, y - 1.0),
     "pow_log": lambda x, y: pow_(x, y) * log(x),
 }
