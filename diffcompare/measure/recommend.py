@@ -15,7 +15,7 @@ from .compare import compare
 from .comparison import Comparison, seconds
 from .payoff import Times, times
 from .recommendation import Candidate, Recommendation, Rejected
-from .record import Measurement
+from .record import Measurement, question
 
 CALLS = 1000
 """Calls for which preparation is weighed against speed where nothing else is said."""
@@ -75,7 +75,7 @@ def judgement(records: Iterable[Measurement], calls: int = CALLS, tolerance: flo
     groups: dict[Who, list[Measurement]] = {}
     for m in records:
         groups.setdefault((m.method, m.engine), []).append(m)
-    asked = {(_question(m), m.point, m.at) for group in groups.values() for m in group}
+    asked = {(question(m), m.point, m.at) for group in groups.values() for m in group}
     faults = {who: _fault(group, len(asked), tolerance) for who, group in groups.items()}
     timed = {who: _times(group) for who, group in groups.items() if faults[who] is None}
     right = sorted(_candidates(groups, timed, calls), key=lambda c: c.relative)
@@ -85,10 +85,6 @@ def judgement(records: Iterable[Measurement], calls: int = CALLS, tolerance: flo
         rejected = [*(_behind(c, right[0], calls) for c in right[1:]), *rejected]
     reasons = tuple(_reasons(right, calls, tolerance) if right else _none(rejected, groups))
     return Recommendation(title, calls, tolerance, tuple(right), reasons, tuple(rejected))
-
-
-def _question(m: Measurement) -> Question:
-    return (m.problem, m.source, m.operator, m.wrt, str(m.order), m.precision)
 
 
 # --- right or not ---
@@ -122,18 +118,18 @@ def _fault_at(m: Measurement, tolerance: float | None) -> tuple[str, str] | None
 
 
 def _times(group: Sequence[Measurement]) -> dict[Question, Times]:
-    return {_question(m): t for m in group if (t := times(m)) is not None}
+    return {question(m): t for m in group if (t := times(m)) is not None}
 
 
 def _candidates(groups: Mapping[Who, Sequence[Measurement]], timed: Mapping[Who, dict[Question, Times]], calls: int) -> Iterator[Candidate]:
     """The right ones with their times, those that were never called left out."""
     best: dict[Question, float] = {}
     for found in timed.values():
-        for question, t in found.items():
-            best[question] = min(best.get(question, math.inf), t.total(calls))
+        for asked, t in found.items():
+            best[asked] = min(best.get(asked, math.inf), t.total(calls))
     for who, found in timed.items():
         if found:
-            ratios = [t.total(calls) / best[question] for question, t in found.items()]
+            ratios = [t.total(calls) / best[asked] for asked, t in found.items()]
             relative = math.exp(math.fsum(map(math.log, ratios)) / len(ratios))
             yield Candidate(
                 *who,

@@ -142,6 +142,11 @@ class Measurement:
         return cls(**values)
 
 
+def question(m: Measurement) -> tuple[str, ...]:
+    """What was asked of a record's method, at whatever point: records of one question may be compared in time."""
+    return (m.problem, m.source, m.operator, m.wrt, str(m.order), m.precision)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
