@@ -1,8 +1,11 @@
-"""Records -> a report on disk: report.md, index.html, data/*.csv. It reads records and nothing else."""
+"""Records and studies -> a report on disk: index.html, report.md, charts/*.svg, data/*. It reads, computes and draws; it times nothing."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,15 @@ import pandas as pd
 
 from ..measure.environment import Environment
 from ..measure.record import Measurement, Store
-from . import tables
-from .verdict import verdict
+from . import marked, markup, matrix, tables
+from .blocks import Chapter, Figure, Picture
+from .chapters import chapters
+from .definitions import TERMS, place
+from .given import Given
+from .studies import Studies
 
 RECORDS = "records.jsonl"
+EXTRA = 'The charts are not drawn: they need Altair, which `pip install "diffcompare[report]"` brings.'
 
 
 def write(
@@ -22,10 +30,12 @@ def write(
     environments: Mapping[str, Environment],
     complaints: Sequence[str] = (),
     name: str = "diffcompare",
+    studies: Studies | None = None,
 ) -> Path:
-    """Write the report; its path. data/records.jsonl is written unless it is there: then the records came from it.
+    """Write the report; the path of report.md. data/records.jsonl is written unless it is there: then the records came from it.
 
-    complaints: what could not be read, shown at the top. Raises OSError where the folder cannot be written.
+    complaints: what could not be read, shown at the top. Without the extra `report` the charts are left out, and the report
+    says so. Raises OSError where the folder cannot be written.
     """
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -35,24 +45,21 @@ def write(
                 store.add(environment)
             for measurement in measurements:
                 store.add(measurement)
-    sections = content(measurements, environments, complaints, name)
-    for label, table in sections["data"].items():
+    drawing = find_spec("altair") is not None and find_spec("vl_convert") is not None
+    given = Given(measurements, environments, [*complaints, *([] if drawing else [EXTRA])], name, studies or Studies())
+    for label, table in numbers(given).items():
         table.to_csv(data / f"{label}.csv", lineterminator="\n")
-    _render("report.md.j2", folder / "report.md", sections)
-    _render("index.html.j2", folder / "index.html", sections)
+    made = chapters(given)
+    _render("report.md.j2", folder / "report.md", {"given": given, "chapters": _marked(made, folder, drawing)})
+    _render("index.html.j2", folder / "index.html", _page(given, made, drawing))
     return folder / "report.md"
 
 
-def content(
-    measurements: Sequence[Measurement], environments: Mapping[str, Environment], complaints: Sequence[str], name: str
-) -> dict[str, Any]:
-    """Everything the templates show, by name: tables of text, and under `data` the tables of numbers that become CSV."""
-    cells = tables.frame(measurements)
-    first = tables.first_order(cells)
-    left_out = tables.never_supported(cells)
-    main = tables.select(first, left_out)
-    data = {
-        "problems": tables.problems(cells),
+def numbers(given: Given) -> dict[str, pd.DataFrame]:
+    """The tables that become CSV files."""
+    main, studies = given.main, given.studies
+    found = {
+        "problems": tables.problems(given.cells),
         "status": tables.status(main),
         "standing": tables.standing(main),
         "error_conditioned": tables.accuracy(main, "error_conditioned"),
@@ -61,42 +68,63 @@ def content(
         "call_s": tables.call_seconds(main),
         "phases": tables.phases(main),
         "operations_ratio": tables.cost_ratio(main),
-        "wrong": tables.wrong(cells).set_index("problem"),
-        "refused": tables.refused(cells).set_index("method"),
+        "wrong": tables.wrong(given.cells).set_index("problem"),
+        "refused": tables.refused(given.cells).set_index("method"),
     }
-    used = set(cells["environment"])
+    if studies.curves:
+        found["steps"] = pd.concat(studies.curves, names=["problem", "row"]).droplevel("row")
+    if studies.swell is not None:
+        found["swell"] = studies.swell.set_index("n")
+    if studies.costs is not None:
+        found["scaling"] = studies.costs.set_index("problem")
+    return found
+
+
+def _marked(made: Sequence[Chapter], folder: Path, drawing: bool) -> list[str]:
+    """The chapters as Markdown, their charts as files."""
+    drawn: dict[str, str] = {}
+    for chapter in made:
+        for block in chapter.blocks:
+            if isinstance(block, Picture):
+                drawn[block.name] = block.svg
+            elif isinstance(block, Figure) and drawing:
+                from .charts import svg
+
+                drawn[block.name] = svg(block.choices[0].draw, alone=True)
+    (folder / "charts").mkdir(exist_ok=True)
+    for name, content in drawn.items():
+        (folder / "charts" / f"{name}.svg").write_text(content, encoding="utf-8", newline="\n")
+    return [marked.chapter(c, {name: f"charts/{name}.svg" for name in drawn}) for c in made]
+
+
+def _page(given: Given, made: Sequence[Chapter], drawing: bool) -> dict[str, Any]:
+    """What the template of the page shows."""
+
+    def draw(choice: Any, narrow: bool) -> str:
+        if not drawing:
+            return ""
+        from .charts import svg
+
+        return svg(choice.draw, narrow)
+
+    style = (files("diffcompare.report") / "templates" / "page.css").read_text(encoding="utf-8")
+    script = (files("diffcompare.report") / "templates" / "page.js").read_text(encoding="utf-8")
+    if drawing:
+        from .charts import dark_rules
+
+        style += f"@media screen and (prefers-color-scheme:dark){{{dark_rules('svg.chart ')}}}\n"
     return {
-        "name": name,
-        "complaints": list(complaints),
-        "verdict": verdict(main, cells),
-        "counts": tables.counts(cells, "operator"),
-        "total": len(cells),
-        "left_out": left_out,
-        "status": data["status"],
-        "standing": tables.shown(data["standing"]),
-        "problems": data["problems"],
-        "error_conditioned": tables.shown(data["error_conditioned"]),
-        "error_ulp": tables.shown(data["error_ulp"], "ulp"),
-        "error_rel": tables.shown(data["error_rel"]),
-        "call_s": tables.shown(data["call_s"], "seconds"),
-        "phases": tables.shown(data["phases"]),
-        "operations_ratio": tables.shown(data["operations_ratio"]),
-        "by_operator": _by_operator(tables.select(cells, left_out)),
-        "wrong": data["wrong"],
-        "refused": data["refused"],
-        "environments": [e for i, e in environments.items() if i in used],
-        "kinks": int(cells["kinks"].sum()),
-        "data": data,
+        "given": given,
+        "chapters": [(c, markup.chapter(c, draw)) for c in made],
+        "complaints": [markup.inline(c) if c is EXTRA else None for c in given.complaints],
+        "terms": [(term, place(term), text) for term, text in TERMS.items()],
+        "style": style,
+        "script": script,
+        "numbers": markup.packed(json.dumps(matrix.numbers(tables.select(given.cells, given.left_out)), separators=(",", ":")), "numbers"),
     }
 
 
-def _by_operator(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The status by operator of each problem that was asked more than two of them."""
-    asked = cells.groupby("problem", sort=False)["operator"].nunique()
-    return {str(p): tables.status(cells[cells["problem"] == p], "operator") for p in asked.index[asked > 2]}
-
-
-def _render(template: str, path: Path, sections: dict[str, Any]) -> None:
+def _render(template: str, path: Path, content: dict[str, Any]) -> None:
     from jinja2 import Environment as Jinja
     from jinja2 import PackageLoader, StrictUndefined
 
@@ -108,6 +136,5 @@ def _render(template: str, path: Path, sections: dict[str, Any]) -> None:
         keep_trailing_newline=True,
         autoescape=template.endswith(".html.j2"),
     )
-    jinja.filters["markdown"] = tables.markdown
-    jinja.filters["html"] = tables.html
-    path.write_text(jinja.get_template(template).render(sections), encoding="utf-8", newline="\n")
+    jinja.globals["terms"] = TERMS
+    path.write_text(jinja.get_template(template).render(content), encoding="utf-8", newline="\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,11 +18,13 @@ FIRST_ORDER = ("gradient", "jacobian")
 
 
 def frame(measurements: Iterable[Measurement]) -> pd.DataFrame:
-    """One row for each measurement, columns as its fields, `who` for method and engine together, `short` for the problem."""
+    """One row for each measurement, columns as its fields, `who` for method and engine together, `short` for the problem,
+    `record` the measurement itself.
+    """
     measurements = list(measurements)
     short = _short({m.problem for m in measurements})
-    rows = [vars(m) | {"who": f"{m.method} · {m.engine}", "short": short[m.problem]} for m in measurements]
-    return pd.DataFrame(rows, columns=None if rows else [*Measurement.__dataclass_fields__, "who", "short"])
+    rows = [vars(m) | {"who": f"{m.method} · {m.engine}", "short": short[m.problem], "record": m} for m in measurements]
+    return pd.DataFrame(rows, columns=None if rows else [*Measurement.__dataclass_fields__, "who", "short", "record"])
 
 
 def _short(problems: set[str]) -> dict[str, str]:
@@ -59,14 +61,18 @@ def counts(cells: pd.DataFrame, by: str) -> pd.DataFrame:
 
 def status(cells: pd.DataFrame, columns: str = "short") -> pd.DataFrame:
     """Methods and engines against problems or operators: ok, or how many of the points were something else."""
-    return _pivot(cells, columns, _status_of).fillna("")
+    return _pivot(cells, columns, status_of).fillna("")
 
 
-def _status_of(group: pd.DataFrame) -> str:
-    found = group["status"].value_counts()
-    if len(found) == 1:
-        return str(found.index[0])
-    return ", ".join(f"{found[s]} {s}" for s in WORST_FIRST if s in found and s != "ok") + f" of {len(group)}"
+def status_of(group: pd.DataFrame) -> str:
+    return outcome(list(group["status"]))
+
+
+def outcome(found: Sequence[str]) -> str:
+    """ok, or how many of the statuses are something else, the worst first."""
+    if len(set(found)) == 1:
+        return found[0]
+    return ", ".join(f"{found.count(s)} {s}" for s in WORST_FIRST if s in found and s != "ok") + f" of {len(found)}"
 
 
 def _pivot(cells: pd.DataFrame, columns: str, value: Any) -> pd.DataFrame:
@@ -111,12 +117,12 @@ CALLS = 1000
 """Calls for which the standing weighs preparation against speed."""
 
 
-def total_seconds(cells: pd.DataFrame) -> pd.DataFrame:
-    """Seconds to prepare and call CALLS times."""
+def total_seconds(cells: pd.DataFrame, calls: int = CALLS) -> pd.DataFrame:
+    """Seconds to prepare and call so many times."""
 
     def total(group: pd.DataFrame) -> float:
         once = group[["derive_s", "compile_s", "first_call_s"]].astype(float).min().sum(skipna=False)
-        return float(once + (CALLS - 1) * pd.to_numeric(group["call_s"]).min())
+        return float(once + (calls - 1) * pd.to_numeric(group["call_s"]).min())
 
     return _pivot(cells, "short", total).astype(float)
 
@@ -126,7 +132,7 @@ def standing(cells: pd.DataFrame) -> pd.DataFrame:
     worst error, and its time for one call and for CALLS with preparation, relative to the best for the same problem
     (geometric mean over the problems it was timed on). Best first: right everywhere, then by time.
     """
-    call, whole = _relative(call_seconds(cells)), _relative(total_seconds(cells))
+    call, whole = relative(call_seconds(cells)), relative(total_seconds(cells))
     rows = []
     for who, group in cells.groupby("who", sort=False):
         answered = group[~group["status"].isin(["unsupported", "too_large"])]
@@ -146,7 +152,7 @@ def standing(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("method · engine")
 
 
-def _relative(times: pd.DataFrame) -> pd.Series[float]:
+def relative(times: pd.DataFrame) -> pd.Series[float]:
     """The geometric mean over the columns of each row's times against the least in the column; NaN without times."""
     ratios = times / times.min(axis=0)
     return pd.Series({who: math.exp(r.map(math.log).mean()) if len(r := row.dropna()) else math.nan for who, row in ratios.iterrows()})
@@ -186,9 +192,14 @@ def refused(cells: pd.DataFrame) -> pd.DataFrame:
 
 def replay(row: Any) -> str:
     """The command that measures a record again."""
+    return f"{asked(row)} {shlex.join(['--method', row['method'], '--engine', row['engine']])}"
+
+
+def asked(row: Any) -> str:
+    """The command that asks a record's question, without the method and the engine."""
     words = ["diffcompare", "compare", row["source"] or row["problem"]]
     words += ["--at", row["at"]] if row["source"] else ["--point", row["point"]]
-    words += ["--operator", row["operator"], "--wrt", row["wrt"], "--method", row["method"], "--engine", row["engine"]]
+    words += ["--operator", row["operator"], "--wrt", row["wrt"]]
     words += ["--order", str(row["order"])] if row["order"] != 1 else []
     words += ["--precision", row["precision"]] if row["precision"] != "float64" else []
     return shlex.join(words)
@@ -197,25 +208,32 @@ def replay(row: Any) -> str:
 # --- text ---
 
 
-def shown(table: pd.DataFrame, kind: str = "") -> pd.DataFrame:
-    """The table with its numbers as short text. kind: "seconds" or "ulp" for all number columns; by column name otherwise."""
+def shown(table: pd.DataFrame, kind: Mapping[str, str] | str = "") -> pd.DataFrame:
+    """The table with its numbers as short text. kind: "seconds", "ulp" or "share", for all columns or by column name."""
     text = pd.DataFrame(index=table.index)
     for column in table.columns:
-        unit = kind or ("seconds" if str(column).endswith("_s") else "")
-        text[column] = [_number(v, unit) for v in table[column]]
+        unit = (
+            kind if isinstance(kind, str) and kind else dict(kind or {}).get(str(column), "seconds" if str(column).endswith("_s") else "")
+        )
+        text[column] = [brief(v, unit) for v in table[column]]
     return text
 
 
-def _number(value: Any, unit: str) -> str:
+def brief(value: Any, unit: str = "") -> str:
+    """A number as short text, "" for none; anything else as it is."""
     if not isinstance(value, float | int) or isinstance(value, bool):
         return "" if value is None else str(value)
     if math.isnan(value):
         return ""
     if unit == "seconds":
         return seconds(value)
+    if unit == "share":
+        return f"{100 * value:.0f} %"
     if unit == "ulp" and value < 1e6:
         return f"{value:.0f}"
-    return str(value) if isinstance(value, int) else f"{value:.2g}" if abs(value) < 1e4 and not value.is_integer() else f"{value:.3g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2g}" if abs(value) < 1e4 and not value.is_integer() else f"{value:.3g}"
 
 
 def markdown(table: pd.DataFrame, index: bool = True) -> str:
@@ -234,9 +252,3 @@ def _cell(value: Any) -> str:
 def select(cells: pd.DataFrame, leave_out: Sequence[str]) -> pd.DataFrame:
     """The rows of methods and engines that are not in leave_out."""
     return cells[~cells["who"].isin(leave_out)]
-
-
-def html(table: pd.DataFrame, index: bool = True) -> str:
-    """A table in HTML, escaped; the index is the first column."""
-    body = table.reset_index() if index else table
-    return str(body.to_html(index=False, escape=True, border=0, na_rep="", classes="table"))

@@ -1,54 +1,121 @@
-"""The judgement in a few sentences: which method to take, which not, and why."""
+"""The judgement of `measure.recommend` on a report's first derivatives, for few calls and for many, as sentences and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from ..measure.recommend import CALLS, judgement
+from ..measure.recommendation import Candidate, Recommendation
+from ..measure.record import Measurement
 from . import tables
+from .blocks import code
+
+SCENARIOS = {1: "once", CALLS: f"{CALLS:,} times", 1_000_000: "a million times"}
+"""Numbers of calls for which a choice is named."""
+BY_HAND = "manual"
+FAULTS = {
+    "nan": "NaN where the derivative is finite",
+    "wrong": "wrong somewhere by more than the method promises",
+    "inaccurate": "right but far less accurate than the inputs allow",
+    "unsupported": "some problems refused",
+    "too large": "some problems refused as too large",
+    "timeout": "no answer in time",
+}
+"""What the kinds of fault of a recommendation are called here; others go by their names."""
 
 
-def verdict(main: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
-    """Sentences in Markdown about first derivatives (main) and about everything measured (cells)."""
+def recommendations(records: Sequence[Measurement]) -> dict[int, Recommendation]:
+    """By number of calls what is to be taken, of all that was measured."""
+    return {calls: judgement(records, calls) for calls in SCENARIOS}
+
+
+def free(found: Recommendation) -> list[Candidate]:
+    """What is right, best first, without formulas written by hand where anything else is right: they are to be written first."""
+    return [c for c in found.right if c.method != BY_HAND] or list(found.right)
+
+
+def verdict(found: dict[int, Recommendation], cells: pd.DataFrame) -> list[str]:
+    """Sentences in the report's markup, the answer first; cells: everything measured."""
     if cells.empty:
         return ["Nothing was measured."]
-    found = cells["status"].value_counts()
-    listed = ", ".join(f"{found[s]} {s}" for s in reversed(tables.WORST_FIRST) if s in found)
-    sentences = [f"{len(cells)} cells, each one method on one engine at one point, were measured: {listed}."]
-    if main.empty:
-        return sentences
-    standing = tables.standing(main)
-    answered = standing[standing["answered"] > 0]
-    right = answered[answered["ok"] == answered["answered"]]
-    complete, partly = right[right["not taken"] == 0], right[right["not taken"] > 0]
-    if len(complete):
-        sentences.append(_choice(complete))
-    if len(complete) > 1:
-        others = [f"{who} ({_times(row)})" for who, row in complete.iloc[1:].iterrows()]
-        sentences.append(f"Right at every point as well, with the time against the best: {', '.join(others)}.")
-    if len(partly):
-        listed = ", ".join(f"{who} (not {int(r['not taken'])} of {int(r['answered'] + r['not taken'])})" for who, r in partly.iterrows())
-        sentences.append(f"Right wherever they answer: {listed}.")
-    wrong = answered[answered["ok"] < answered["answered"]]
-    if len(wrong):
-        sentences.append(f"Not right everywhere: {', '.join(f'{who} ({_outcome(main, str(who))})' for who, _ in wrong.iterrows())}.")
+    count = cells["status"].value_counts()
+    listed = ", ".join(f"{count[s]:,} {s.replace('_', ' ')}" for s in reversed(tables.WORST_FIRST) if s in count)
+    measured = f"{len(cells):,} cells, each one method on one engine at one point, were measured: {listed}."
+    if not found:
+        return [measured]
+    return [*_choice(found), *_rejected(found[CALLS]), measured]
+
+
+def _choice(found: dict[int, Recommendation]) -> list[str]:
+    """What to take for the usual number of calls, for others, and what formulas by hand would gain."""
+    usual = found[CALLS]
+    if not usual.right:
+        return [f"No method is right at every point of these problems: {'; '.join(usual.reasons)}."]
+    choice = free(usual)[0]
+    reason = (
+        f"It is right at all {choice.points} points, its worst [error](#def-error) {choice.error_conditioned:.1f} times what inputs wrong by "
+        f"ε may cause, and of all that are right everywhere it takes least time to prepare and call {SCENARIOS[CALLS]}."
+    )
+    sentences = [f"For first derivatives of these problems, take **{named(choice)}**.", reason]
+    others = [(words, free(found[calls])[0]) for calls, words in SCENARIOS.items()]
+    differing = [f"**{named(c)}** called {words}" for words, c in others if (c.method, c.engine) != (choice.method, choice.engine)]
+    if differing:
+        sentences.append(f"Less time is taken by {', by '.join(differing)}.")
+    by_hand = [c for c in usual.right if c.method == BY_HAND]
+    if by_hand and choice.method != BY_HAND:
+        share = by_hand[0].relative / choice.relative
+        gained = f"take {share:.2g} times its time" if share >= 1 else f"save {100 * (1 - share):.0f} % of its time"
+        sentences.append(f"Formulas written by hand, once somebody has written them, {gained}.")
     return sentences
 
 
-def _choice(complete: pd.DataFrame) -> str:
-    best = complete.iloc[0]
-    return (
-        f"For first derivatives of these problems take **{best.name}**: right at all {int(best['answered'])} points, its worst error "
-        f"{best['worst error']:.1f} times what inputs wrong by ε may cause, and for preparation and {tables.CALLS} calls the fastest "
-        f"of those that are right everywhere (on average {_times(best)} the best time of any)."
-    )
+def _rejected(found: Recommendation) -> list[str]:
+    """Who is right as well, and how many are rejected for which fault."""
+    sentences = []
+    rest = free(found)[1:]
+    if rest:
+        listed = ", ".join(f"{named(c)} ({c.relative / free(found)[0].relative:.2g}×)" for c in rest[:4])
+        more = f" and {len(rest) - 4} more" if len(rest) > 4 else ""
+        sentences.append(f"Right everywhere as well, with the time against the choice: {listed}{more}.")
+    kinds: dict[str, list[str]] = {}
+    for r in found.rejected:
+        if r.kind not in ("slower", "too slow to prepare"):
+            kinds.setdefault(r.kind, []).append(r.method)
+    if kinds:
+        text = "; ".join(f"{FAULTS.get(kind, kind)}: {', '.join(map(code, dict.fromkeys(methods)))}" for kind, methods in kinds.items())
+        sentences.append(f"Rejected. {text[0].upper()}{text[1:]}.")
+    return sentences
 
 
-def _times(row: pd.Series[float]) -> str:
-    return f"{row[f'{tables.CALLS} calls / best']:.2g}×"
+def named(c: Candidate) -> str:
+    """`ad.reverse` on `numpy`."""
+    return f"{code(c.method)} on {code(c.engine)}"
 
 
-def _outcome(main: pd.DataFrame, who: str) -> str:
-    group = main[main["who"] == who]
-    found = group["status"].value_counts()
-    listed = ", ".join(f"{found[s]} {s}" for s in tables.WORST_FIRST if s in found and s not in ("ok", *tables.REFUSED))
-    return f"{listed} of {len(group)}"
+# --- tables ---
+
+
+def choices(found: dict[int, Recommendation]) -> pd.DataFrame:
+    """For each number of calls the choice, its time against the best of any for the same problem, the next, and formulas by hand."""
+    rows = []
+    for calls, words in SCENARIOS.items():
+        if not found[calls].right:
+            continue
+        order = free(found[calls])
+        row = {"called": words, "take": _plain(order[0]), "time / best": order[0].relative}
+        row |= {"else": _plain(order[1]), "its time / best": order[1].relative} if len(order) > 1 else {}
+        by_hand = next((c for c in found[calls].right if c.method == BY_HAND), None)
+        row |= {"by hand": _plain(by_hand), "time by hand / best": by_hand.relative} if by_hand is not None else {}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _plain(c: Candidate) -> str:
+    return f"{c.method} · {c.engine}"
+
+
+def rejected(found: Recommendation) -> pd.DataFrame:
+    """Every method that is not the first choice, and why, engines of one reason together."""
+    return pd.DataFrame(list(found.listed()), columns=["kind", "method", "why"])

@@ -12,7 +12,7 @@ from diffcompare.measure.environment import Environment
 from diffcompare.measure.record import Measurement, read
 from diffcompare.report import tables
 from diffcompare.report.page import write
-from diffcompare.report.verdict import verdict
+from diffcompare.report.verdict import choices, recommendations, verdict
 
 HERE = Environment("cpu", 2, "system", "python", "numpy=2", "", "abc", "", "2026-01-01T00:00:00+00:00")
 
@@ -110,11 +110,31 @@ def test_markdown_keeps_its_columns_whatever_the_text() -> None:
 
 
 def test_the_verdict_names_the_choice_and_what_is_not_right() -> None:
-    sentences = verdict(CELLS, CELLS)
-    assert "9 cells" in sentences[0]
-    assert "4 ok" in sentences[0]
-    assert "**ad.reverse · numpy**" in sentences[1]
-    assert "fd.central · numpy (1 timeout, 1 inaccurate of 3)" in sentences[-1]
+    choice, reason, *_, rejected, counted = verdict(recommendations(ROWS), CELLS)
+    assert "take **`ad.reverse` on `numpy`**" in choice
+    assert "right at all 3 points" in reason
+    assert "no answer in time: `fd.central`" in rejected.lower()
+    assert "refused: `symbolic`" in rejected or "too large: `symbolic`" in rejected
+    assert "9 cells" in counted
+    assert "4 ok" in counted
+
+
+def test_formulas_by_hand_are_the_yardstick_and_not_the_choice() -> None:
+    rows = [*ROWS, *(replace(r, method="manual", family="manual", call_s=1e-6) for r in ROWS[:3])]
+    found = recommendations(rows)
+    sentences = verdict(found, tables.frame(rows))
+    assert "take **`ad.reverse` on `numpy`**" in sentences[0]
+    assert any("Formulas written by hand" in s and "save " in s for s in sentences)
+    assert choices(found)["take"].tolist() == ["ad.reverse · numpy"] * 3
+    assert choices(found)["by hand"].tolist() == ["manual · numpy"] * 3
+    only = [replace(r, method="manual", family="manual") for r in ROWS[:3]]
+    assert "take **`manual` on `numpy`**" in verdict(recommendations(only), tables.frame(only))[0]
+
+
+def test_nothing_right_is_said_and_not_chosen() -> None:
+    rows = [row("f", "fd.central", "nan")]
+    assert verdict(recommendations(rows), tables.frame(rows))[0].startswith("No method is right at every point")
+    assert choices(recommendations(rows)).empty
 
 
 def test_no_records_make_a_report_all_the_same(tmp_path: Path) -> None:
