@@ -44,7 +44,7 @@ def train(
     from .run import train as run
 
     errors = Console(stderr=True)
-    with Progress(console=errors, transient=True) as progress:
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("preparing", total=steps)
         found = run(
             problem,
