@@ -13,6 +13,7 @@ from diffcompare.dsl.core import PRIMITIVES
 from diffcompare.dsl.elementary import exp, log, sin, tanh
 from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.structural import sum as total
+from diffcompare.engines.llvm import engine
 from diffcompare.engines.llvm import target as machine
 from diffcompare.errors import TooLarge, Unsupported
 from diffcompare.problem import find
@@ -24,7 +25,13 @@ v = symbol("v", (5,))
 EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, 1e308, -1e308, 710.0, -745.0, math.inf, -math.inf, math.nan]
 PLAIN = machine.Target(2, "", frozenset())
 WITHOUT_FORM = {"digamma", "digamma_positive"}
-MACHINES = {"this machine": None, "no vector functions": PLAIN, "single lanes": machine.Target(1, "", frozenset())}
+MACHINES = {
+    "this machine": None,
+    "no vector functions": PLAIN,
+    "single lanes": machine.Target(1, "", frozenset()),
+    "interpreter": None,
+    "interpreter, no vector functions": PLAIN,
+}
 
 
 def _flat(result):
@@ -124,10 +131,30 @@ def test_no_multiply_add_is_contracted():
     np.testing.assert_array_equal(d(*(np.full(16, e) for e in at)), 0.0)
 
 
-def test_sizes_beyond_its_own_are_refused():
-    big = symbol("big", (200, 200))
-    with pytest.raises(TooLarge, match="more than 20000 scalar operations"):
-        value(function([big], total(tanh(big))), engine="llvm")
+def test_large_functions_are_programs_of_the_interpreter():
+    big = symbol("big", (60, 60))
+    f = function([big], total(tanh(big) * big))
+    at = np.linspace(-3, 3, 3600).reshape(60, 60)
+    d = gradient(f, engine="llvm")
+    assert "for the interpreter" in d.source and "for the interpreter" not in gradient(function([v], total(tanh(v))), engine="llvm").source
+    truth = gradient(f, engine="numpy")(at)
+    np.testing.assert_allclose(d(at), truth, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(d(np.stack([at] * 5)), np.stack([truth] * 5), rtol=1e-14, atol=1e-15)
+
+
+def test_a_long_chain_is_an_ordinary_function():
+    total_ = x
+    for k in range(5000):
+        total_ = sin(total_) * y + 0.001 * k
+    d = gradient(function([x, y], total_), engine="llvm")
+    np.testing.assert_allclose(d(0.3, 0.4), gradient(function([x, y], total_), engine="python")(0.3, 0.4), rtol=1e-12)
+
+
+def test_sizes_beyond_its_own_are_refused(monkeypatch):
+    monkeypatch.setattr(engine, "LIMIT", 1000)
+    big = symbol("big", (20, 20))
+    with pytest.raises(TooLarge, match="more than 1000 scalar operations"):
+        value(function([big], total(tanh(big) * big + 1)), engine="llvm")
 
 
 def test_without_llvmlite_the_extra_is_named(monkeypatch):

@@ -46,6 +46,11 @@ def has_kernel(target: Target) -> Callable[[Expr], bool]:
     return lambda node: target.fma and node.primitive.name in KERNELS
 
 
+def has_named_kernel(target: Target) -> Callable[[Expr], bool]:
+    """Whether a node has a kernel that needs nothing but its arguments' values."""
+    return lambda node: target.fma and node.primitive.name in KERNELS
+
+
 class Emitter:
     """Lines of IR for operations on one register type: `double`, or a vector of `lanes` doubles."""
 
@@ -60,6 +65,10 @@ class Emitter:
         self.declarations: set[str] = set()
         self.table: list[str] = []
         """The numbers that vector code loads where it uses them, each use its own: kept in registers they would be spilled."""
+        self.prefix = "v"
+        """Of the registers' names."""
+        self.inline = False
+        """Whether constants stand in the code instead, for short loops in which registers suffice."""
         self.rare: list[str] | None = None
         """Bools of the lanes that have a rare case, which the scalar code then computes; None where every case is treated here."""
         self._count = 0
@@ -73,8 +82,8 @@ class Emitter:
         if isinstance(value, bool):
             return self._every(f"i1 {'true' if value else 'false'}")
         bits = f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-        if self.lanes == 1:
-            return bits
+        if self.lanes == 1 or self.inline:
+            return self._every(f"double {bits}")
         self.table.append(bits)
         place = self.line(f"getelementptr double, ptr %table, i64 {len(self.table) - 1}")
         one = self.line(f"insertelement {self.type} poison, double {self.line(f'load double, ptr {place}')}, i32 0")
@@ -90,17 +99,20 @@ class Emitter:
     def line(self, text: str) -> str:
         """A new register with this right-hand side."""
         self._count += 1
-        name = f"%v{self._count}"
+        name = f"%{self.prefix}{self._count}"
         self.lines.append(f"  {name} = {text}")
         return name
 
     def operation(self, node: Expr, args: Sequence[str]) -> str:
         """The register that holds a native elementwise node; raises Unsupported naming a primitive without LLVM form."""
-        name = node.primitive.name
-        if name == "div":
+        if node.primitive.name == "div":
             scale = _exact_reciprocal(number(node.args[1]))
             if scale is not None:
                 return self.line(f"fmul {self.type} {args[0]}, {self.constant(scale)}")
+        return self.apply(node.primitive.name, args)
+
+    def apply(self, name: str, args: Sequence[str]) -> str:
+        """The register of a native elementwise function of these registers."""
         if name in OPERATORS:
             return self.line(f"{OPERATORS[name]} {self.type} {args[0]}, {args[1]}")
         if name in COMPARISONS:

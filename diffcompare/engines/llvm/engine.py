@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ...dsl.core import Expr
+from ...dsl.elementwise import Elementwise
 from ...dsl.function import Function
-from ...errors import TooLarge, Unsupported
+from ...dsl.walk import postorder
+from ...errors import Unsupported
 from ...transforms.lower import lower
 from ...transforms.scalarize import scalarize
 from ..base import Compiled, Engine
 from ..schedule import schedule
 
-LIMIT = 20_000
+LIMIT = 1_000_000
 """Scalar operations beyond which straight-line code takes LLVM too long."""
 OPTIMISED = 2_000
 """Up to this many operations LLVM optimises fully; beyond, its time grows faster than the code."""
@@ -43,15 +46,26 @@ class LlvmEngine(Engine):
             import llvmlite  # noqa: F401
         except ImportError:
             raise Unsupported("engine llvm needs llvmlite, which is not installed: pip install 'diffcompare[llvm]'") from None
-        from .emit import has_kernel
+        from .emit import has_kernel, has_named_kernel
+        from .interpreter import Interpreted
         from .scalar import Kernel
         from .target import target
 
         keep = has_kernel(target())
-        plan = schedule(scalarize(function.with_outputs(lower(function.outputs, keep)), LIMIT), keep)
-        if len(plan.body) > LIMIT:
-            raise TooLarge(f"engine llvm takes up to {LIMIT} scalar operations, {function.name} has {len(plan.body)}; use numpy or python")
-        return Kernel(function, plan, target(), self.threads)
+        scalars = function.with_outputs(lower(function.outputs, keep))
+        order = postorder(scalars.outputs)
+        if not all(_is_scalar(node) for node in (*order, *scalars.inputs)):
+            scalars = scalarize(scalars, LIMIT)
+            order = postorder(scalars.outputs)
+        operations = sum(1 for node in order if node.args)
+        if operations > OPTIMISED:
+            scalars = scalars.with_outputs(lower(scalars.outputs, has_named_kernel(target())))
+            return Interpreted(function, scalars, target(), self.threads)
+        return Kernel(function, schedule(scalars, keep), target(), self.threads)
+
+
+def _is_scalar(node: Expr) -> bool:
+    return not node.shape and (not node.args or isinstance(node.primitive, Elementwise))
 
 
 def available_threads() -> int:

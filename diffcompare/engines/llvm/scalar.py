@@ -32,12 +32,12 @@ class Scalars(Compiled):
 
     block: int
 
-    def __init__(self, function: Function, plan: Schedule, threads: int) -> None:
+    def __init__(self, function: Function, scalars: Function, threads: int) -> None:
         self.function = function
         self._threads = threads
         self._cores = [i.shape for i in function.inputs]
         self._shapes = [o.shape for o in function.outputs]
-        self._inputs, self._outputs = len(plan.inputs), len(plan.outputs)
+        self._inputs, self._outputs = len(scalars.inputs), len(scalars.outputs)
         self._flat = all(s == () for s in self._shapes)
         self._memory = Memory()
         if self._flat and all(s == () for s in self._cores):
@@ -142,7 +142,7 @@ class Kernel(Scalars):
         from .emit import module
         from .target import Machine, function_pointer
 
-        super().__init__(function, plan, threads)
+        super().__init__(function, plan.function, threads)
         self._plan, self._target = plan, target
         self.block = target.block
         self.source = module(plan, target)
@@ -152,8 +152,7 @@ class Kernel(Scalars):
         self._single = function_pointer(self._machine, "single", pointer, pointer)
 
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
-        addresses, sizes = ctypes.c_void_p * max(len(inputs), 1), ctypes.c_int64 * max(len(inputs), 1)
-        self._batch(count, addresses(*inputs), sizes(*steps), (ctypes.c_void_p * max(len(outputs), 1))(*outputs))
+        self._batch(count, addresses(inputs), addresses(steps), addresses(outputs))
 
     def run_point(self, inputs: Any, outputs: Any) -> None:
         self._single(inputs, outputs)
@@ -164,6 +163,11 @@ class Kernel(Scalars):
         if self.single is None or not available():
             return None
         return builtin(self._plan, self._target, result, fallback)
+
+
+def addresses(numbers: Sequence[int]) -> Any:
+    """64-bit integers in a row, for machine code to read."""
+    return (ctypes.c_int64 * max(len(numbers), 1))(*numbers)
 
 
 def _address(array: Array) -> int:
