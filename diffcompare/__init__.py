@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .errors import DiffCompareError, DomainError, ParseError, ShapeError, TooLarge, Unsupported
     from .explain.graph import graph
     from .explain.steps import steps
+    from .fitting import Fit, fit
     from .explain.taylor import taylor
     from .measure.audit import audit
     from .measure.compare import compare
@@ -47,6 +48,7 @@ __all__ = [
     "CheckUndecided",
     "DiffCompareError",
     "DomainError",
+    "Fit",
     "Function",
     "Named",
     "ParseError",
@@ -61,6 +63,7 @@ __all__ = [
     "check_jacobian",
     "compare",
     "derivative",
+    "fit",
     "function",
     "gradient",
     "graph",
@@ -95,6 +98,7 @@ _NAMES = {
     "errors": "DiffCompareError DomainError ParseError ShapeError TooLarge Unsupported",
     "explain.graph": "graph",
     "explain.steps": "steps",
+    "fitting": "Fit fit",
     "explain.taylor": "taylor",
     "measure.audit": "audit",
     "measure.compare": "compare",
