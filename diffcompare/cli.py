@@ -64,6 +64,12 @@ class Mode(StrEnum):
     REVERSE = "reverse"
 
 
+class FailOn(StrEnum):
+    """What makes report fail."""
+
+    REGRESSION = "regression"
+
+
 class Kind(StrEnum):
     """What list lists."""
 
@@ -169,24 +175,39 @@ def report(
     method: Annotated[list[str] | None, typer.Option(help="A method or a pattern such as 'ad.*'; may be repeated.")] = None,
     engine: Annotated[list[str] | None, typer.Option(help="An engine or a pattern; may be repeated.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Every operator on every problem.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Two problems unless some are named, first derivatives, less time each.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what has been measured.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds for each method on each engine.")] = 10.0,
+    baseline: Annotated[Path | None, typer.Option(help="An older report, to tell what changed.", show_default=False)] = None,
+    fail_on: Annotated[FailOn | None, typer.Option(help="Exit code 1 where it is found.", show_default=False)] = None,
 ) -> None:
     """Measure and write a report. Interrupted, it keeps what is measured; the same command goes on from there."""
-    from .measure.plan import chosen, jobs
+    from .measure.plan import QUICK_S, chosen, jobs
     from .measure.progress import measure_all
     from .measure.run import Limits
+    from .report.baseline import changed, read_baseline, text, write_changes
     from .report.page import RECORDS
 
-    planned = jobs(chosen(names or []), full, method, engine)
-    limits = Limits(timeout_s=timeout)
+    if fail_on and baseline is None:
+        raise DiffCompareError("--fail-on needs --baseline, the older report to compare with")
+    old = None if baseline is None else read_baseline(baseline, out, RECORDS)
+    for complaint in old.complaints if old else ():
+        sys.stderr.write(f"warning: of the baseline, {complaint}\n")
+    planned = jobs(chosen(names or [], quick), full, method, engine, quick)
+    limits = Limits(timeout_s=timeout, timing_s=QUICK_S) if quick else Limits(timeout_s=timeout)
     if fresh and (out / "data").is_dir():
         shutil.rmtree(out / "data")
-    finished = measure_all(planned, limits, out / "data" / RECORDS)
+    path = out / "data" / RECORDS
+    finished = measure_all(planned, limits, path)
+    found = changed(old, planned, limits, path) if finished and old is not None else None
     written = _write(planned, out)
     if not finished:
         sys.stderr.write(f"stopped: {written} has what was measured; the same command goes on from there\n")
         raise SystemExit(INTERRUPTED)
+    if found is not None:
+        typer.echo(text(found, str(baseline)))
+        typer.echo(f"written to {write_changes(found, out, str(baseline))}")
+        raise typer.Exit(1 if fail_on and found.regressions else 0)
 
 
 def _write(planned: list[Job], out: Path) -> Path:

@@ -19,6 +19,8 @@ EVERY_OPERATOR = ("seed_polynomial", "log_sum_exp")
 """The problems, one of scalars and one of arrays, of which the default report asks every operator."""
 QUICK = ("seed_polynomial", "log_sum_exp")
 """The problems of a quick report: one of scalars, and one of arrays with points that are hard."""
+QUICK_S = 0.005
+"""Seconds for timing each phase of a cell in a quick report."""
 
 
 def chosen(patterns: Sequence[str], quick: bool = False) -> list[Problem]:

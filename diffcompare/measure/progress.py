@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -19,17 +19,19 @@ WHOLE_RUN_S = 86400.0
 """The time left is estimated from the pace of all that is done: cells on one engine come in a row, and some engines are slow."""
 
 
-def measure_all(planned: Sequence[Job], limits: Limits, path: Path, console: Console | None = None) -> bool:
+def measure_all(
+    planned: Sequence[Job], limits: Limits, path: Path, console: Console | None = None, again: Set[tuple[str, ...]] = frozenset()
+) -> bool:
     """Run what the records at this path do not hold, adding to them; whether it came to the end or was interrupted.
 
-    What was measured by the same code in the same environment is kept.
+    What was measured by the same code in the same environment is kept. again: keys to be measured once more all the same.
     """
     from rich.console import Console
 
-    done = read(path).done(environment().id, limits.timeout_s)
+    done = read(path).done(environment().id, limits.timeout_s) - again
     cells = [job.keys(*cell) <= done for job in planned for cell in job.cells]
     with Store(path) as store, Session() as session, bar(console or Console(stderr=True)) as progress:
-        if any(cells):
+        if any(cells) and not again:
             progress.console.print(f"{sum(cells)} cells were measured before by the same code on this machine and are kept", markup=False)
         task = progress.add_task("starting", total=STEPS * cells.count(False))
 
