@@ -19,8 +19,15 @@ from typing import Any
 
 from ..errors import DiffCompareError
 
-PACKAGES = ("diffcompare", "numpy", "scipy", "sympy", "python-flint", "jax", "jaxlib", "llvmlite", "pandas")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
+OWN = ("diffcompare", "numpy", "scipy", "sympy", "python-flint", "jax", "jaxlib", "llvmlite", "pandas")
+PEERS = ("autograd", "casadi", "heyoka", "numdifftools", "symengine", "torch")
+PACKAGES = (*OWN, *PEERS)
+"""The packages whose versions can change a number."""
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"),
+    *("XLA_FLAGS", "JAX_PLATFORMS"),
+)
+"""Variables that say how many threads libraries take, and on what; unset ones leave it to the number of cores."""
 
 
 @dataclass(frozen=True)

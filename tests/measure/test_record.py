@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from diffcompare.errors import DiffCompareError
-from diffcompare.measure.environment import Environment, code_hash, environment
+from diffcompare.measure.environment import PACKAGES, Environment, code_hash, environment
 from diffcompare.measure.record import Measurement, Store, by_status, dumps, read
 
 ROW = Measurement(
@@ -150,3 +152,22 @@ def test_an_environment_is_identified_by_what_can_change_a_result() -> None:
     assert here.code == code_hash()
     assert here.cores >= 1
     assert "numpy=" in here.packages
+
+
+def test_every_package_that_can_change_a_number_is_in_the_stamp() -> None:
+    """The dependencies that compute, and the extras of engines and of other people's tools."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    listed = [*project["dependencies"], *extras["llvm"], *extras["peers"], *extras["peers-large"]]
+    names = {re.split(r"[\[<>=; ]", d)[0] for d in listed}
+    assert names - {"cloudpickle", "jinja2", "pytest", "rich", "typer"} <= set(PACKAGES)
+    assert {p.partition("=")[0] for p in environment().packages.split()} >= {"diffcompare", "numpy", "jax"}
+
+
+def test_another_version_or_thread_count_is_another_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = environment()
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert "OMP_NUM_THREADS=7" in environment().threads
+    assert environment().id != here.id
+    assert replace(here, id="", packages=here.packages.replace("numpy=", "numpy=9.")).id != here.id
+    assert replace(here, id="", revision="other", taken="later").id == here.id
