@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -17,20 +17,18 @@ from ..errors import Unsupported
 from ..explain.taylor import taylor
 from ..measure.comparison import seconds
 from ..problem import find
-from .result import Training
 from .run import train
 
-METHODS = ("manual", "symbolic", "ad.forward", "ad.reverse", "fd.central", "fd.forward")
+FILE = "lessons.json"
 LOSSES = (
     *("linear_zero_one", "linear_hinge", "linear_exponential", "logistic_regression"),
     *("linear_absolute", "linear_huber", "linear_regression"),
 )
-EXACT = ("manual", "symbolic", "ad.forward", "ad.reverse")
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """name: of its chart and file. title: a question or claim. finding: the answer, generated from the table. Tables: see lessons()."""
+    """name: of its chart and file. title: a question or claim. finding: the answer, generated from the table. Tables: see course()."""
 
     name: str
     title: str
@@ -38,36 +36,53 @@ class Lesson:
     finding: str
 
 
-def lessons(progress: Callable[[str], None] = lambda what: None) -> tuple[list[Lesson], list[str]]:
-    """(the lessons, why others are missing: an extra that is not installed). Some ten seconds of one core.
+@dataclass(frozen=True)
+class Course:
+    """lessons: those that could be made; missing: why others could not, an extra that is not installed."""
 
-    Columns of the tables: descent: step, change, first, second (f(x - h g) - f(x), and what Taylor polynomials say of it).
-    directions: angle (degrees), slope. remainders: h, order, remainder. methods: method, step, seconds, loss, distance.
-    batches: batch, step, passes, seconds, loss. noise: method, precision, step, excess (loss over the least). losses: loss,
-    status, measured as, quality, moved (distance from the start), unrest (of the loss over the last 10 steps).
+    lessons: tuple[Lesson, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Lesson:
+        return next(k for k in self.lessons if k.name == name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(k.name == name for k in self.lessons)
+
+
+def course(progress: Callable[[str], None] = lambda what: None) -> Course:
+    """All lessons, in some five seconds of one core.
+
+    Columns of their tables: directions: angle (degrees), slope. remainders: h, order, remainder. descent: step, change,
+    first, second (f(x - h g) - f(x), and what Taylor polynomials say of it). batches: batch, step, passes, seconds, loss.
+    noise: method, precision, step, excess (loss over the least). losses: loss, status, measured as, quality, moved (distance
+    from the start), unrest (of the loss over the last 10 steps).
     """
     found: list[Lesson] = []
     missing: dict[str, None] = {}
-    for make in (directions, remainders, descent, methods, batches, noise, losses):
+    for make in (directions, remainders, descent, batches, noise, losses):
         progress(make.__name__)
         try:
             found.append(make())
         except Unsupported as reason:
             missing[str(reason)] = None
-    return found, list(missing)
+    return Course(tuple(found), tuple(missing))
 
 
-def write(path: Path, found: Sequence[Lesson]) -> None:
-    """Keep lessons, so that a report written again shows the same numbers."""
-    rows = [{"name": k.name, "title": k.title, "finding": k.finding, "table": k.table.to_csv(index=False)} for k in found]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8", newline="\n")
-
-
-def read(path: Path) -> list[Lesson]:
-    """What `write` wrote."""
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Lesson(r["name"], r["title"], pd.read_csv(StringIO(r["table"])), r["finding"]) for r in rows]
+def course_once(folder: Path, environment: str, progress: Callable[[str], None] = lambda what: None) -> Course:
+    """The course kept in the folder if it was made in this environment, else a new one, which is kept: its seconds are measured once."""
+    path = folder / FILE
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["environment"] == environment:
+            rows = [Lesson(r["name"], r["title"], pd.read_csv(StringIO(r["table"])), r["finding"]) for r in kept["lessons"]]
+            return Course(tuple(rows), tuple(kept["missing"]))
+    made = course(progress)
+    rows_of = [{"name": k.name, "title": k.title, "finding": k.finding, "table": k.table.to_csv(index=False)} for k in made.lessons]
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"environment": environment, "missing": made.missing, "lessons": rows_of}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    return made
 
 
 # --- one point, no training ---
@@ -131,26 +146,6 @@ def descent() -> Lesson:
 
 
 # --- training ---
-
-
-def methods() -> Lesson:
-    """One model trained with the gradients of each family."""
-    found = train("breast_cancer_logistic(samples=60, features=3)", optimizer="momentum", methods=METHODS, steps=60)
-    runs = {r.method: r for r in found.runs if r.status == "ok"}
-    ends = [r.loss or 0.0 for r in runs.values()]
-    worst = {kind: max(r.distance or 0.0 for m, r in runs.items() if (m in EXACT) == kind) for kind in (True, False)}
-    cost = sorted((r.step_s or 0.0, m) for m, r in runs.items())
-    finding = (
-        f"After 60 steps the losses of all {len(runs)} methods agree to {max(ends) - min(ends):.0e} ({ends[0]:.4g}). Exact methods stay within "
-        f"{worst[True]:.0e} of each other's parameters, differences within {worst[False]:.0e}. A gradient takes {seconds(cost[0][0])} by "
-        f"{cost[0][1]} and {seconds(cost[-1][0])} by {cost[-1][1]}; {_accuracy(found)} of the samples held back are classified right."
-    )
-    table = found.curves[["method", "step", "seconds", "loss", "distance"]]
-    return Lesson("methods", "The same model, trained with each family's gradients", table, finding)
-
-
-def _accuracy(found: Training) -> str:
-    return f"{max(r.quality or 0.0 for r in found.runs):.0%}"
 
 
 def batches() -> Lesson:
