@@ -29,7 +29,8 @@ def _normal(v: Expr) -> Expr:
 def _pow_slope_value(x: Expr, y: Expr) -> Expr:
     p, half = pow_less_1(x, y), pow_(x, 0.5 * y)
     halves = lt(0.0, x) & lt(x, INF) & ne(y, 0.0) & ~_normal(p)
-    return where(halves, y * (half / x) * half, chain_mul(y, p))  # chain_mul: 0 at y = 0 also where x**-1 is infinite
+    # chain_mul: 0 at y = 0 also where x**-1 is infinite
+    return where(halves, chain_mul(chain_mul(y, half / x), half), chain_mul(y, p))
 
 
 def _times_logarithm(p: Expr, x: Expr, y: Expr, k: int) -> Expr:

@@ -40,7 +40,7 @@ def lower(outputs: Sequence[Expr], keep: Callable[[Expr], bool] = lambda node: F
 def _expands(node: Expr) -> bool:
     primitive = node.primitive
     if primitive is pow_:
-        return number(node.args[1]) in _POWERS
+        return number(node.args[1]) in PRODUCTS
     return isinstance(primitive, Elementwise | Composite) and primitive.evaluate is not None
 
 
@@ -49,7 +49,7 @@ def _expansion(node: Expr, args: Sequence[Expr]) -> Expr:
     if primitive is pow_:
         exponent = number(node.args[1])
         assert exponent is not None
-        return _POWERS[exponent](args[0])
+        return PRODUCTS[exponent](args[0])
     if isinstance(primitive, Composite):
         assert primitive.evaluate is not None
         return primitive.evaluate(args[0], *node.params)
@@ -59,7 +59,7 @@ def _expansion(node: Expr, args: Sequence[Expr]) -> Expr:
 
 
 # Products are faster than pow and at most 1.5 ulp; (1/x)² and not 1/x², whose square underflows earlier.
-_POWERS: dict[float, Callable[[Expr], Expr]] = {
+PRODUCTS: dict[float, Callable[[Expr], Expr]] = {
     2.0: lambda x: x * x,
     3.0: lambda x: x * x * x,
     4.0: lambda x: (x * x) * (x * x),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ...dsl.constants import literal
 from ...dsl.core import BOOL, Expr
@@ -16,6 +17,7 @@ from ...errors import Unsupported
 from ..schedule import Schedule
 from .loops import batch
 from .polynomials import KERNELS
+from .powers import emitted, has_power
 from .registers import Real
 from .target import Target
 
@@ -43,7 +45,7 @@ LOGIC = {"logical_and": "and", "logical_or": "or"}
 
 def has_kernel(target: Target) -> Callable[[Expr], bool]:
     """Whether a node has a kernel of our own on the target."""
-    return lambda node: target.fma and node.primitive.name in KERNELS
+    return lambda node: target.fma and (node.primitive.name in KERNELS or has_power(node))
 
 
 def has_named_kernel(target: Target) -> Callable[[Expr], bool]:
@@ -73,6 +75,7 @@ class Emitter:
         """Bools of the lanes that have a rare case, which the scalar code then computes; None where every case is treated here."""
         self._count = 0
         self._known: dict[tuple[str, str], Real] = {}
+        self._shared: dict[tuple[str, str], Any] = {}
 
     def _vector(self, scalar: str) -> str:
         return scalar if self.lanes == 1 else f"<{self.lanes} x {scalar}>"
@@ -105,6 +108,8 @@ class Emitter:
 
     def operation(self, node: Expr, args: Sequence[str]) -> str:
         """The register that holds a native elementwise node; raises Unsupported naming a primitive without LLVM form."""
+        if self.target.fma and has_power(node):
+            return emitted(node, Real(self, args[0]), Real(self, args[1])).name
         if node.primitive.name == "div":
             scale = _exact_reciprocal(number(node.args[1]))
             if scale is not None:
@@ -139,6 +144,13 @@ class Emitter:
         if key not in self._known:
             self._known[key] = KERNELS[name](x)
         return self._known[key]
+
+    def shared(self, name: str, x: Real, make: Callable[[Real], Any]) -> Any:
+        """What several kernels need of one argument, made once."""
+        key = name, x.name
+        if key not in self._shared:
+            self._shared[key] = make(x)
+        return self._shared[key]
 
     def scalef(self, x: str, n: str) -> str:
         """x 2^n by AVX-512's own instruction."""

@@ -25,11 +25,16 @@ def exp(x: Real) -> Real:
 
 def _exp(x: Real, low: Real | None = None) -> Real:
     """exp(x + low) for x in [-800, 710] and |low| below an ulp of x."""
+    return scaled(*exp_parts(x, low))
+
+
+def exp_parts(x: Real, low: Real | None = None) -> tuple[Real, Real]:
+    """(m, n), m in [0.7, 1.5] and n an integer, with exp(x + low) = m 2^n."""
     n = fma(x, LOG2_E, SHIFTER) - SHIFTER
     r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, x))
     if low is not None:
         r = r + low
-    return scaled(fma(r, fma(r, fma(r, polynomial(r, EXP), 0.5), 1.0), 1.0), n)
+    return fma(r, fma(r, fma(r, polynomial(r, EXP), 0.5), 1.0), 1.0), n
 
 
 def scaled(x: Real, n: Real) -> Real:

@@ -114,6 +114,11 @@ class Bits:
         """Zeros come in at the top."""
         return self._with("lshr", places)
 
+    @property
+    def is_negative(self) -> Truth:
+        """Whether the sign bit is set."""
+        return Truth(self.e, self.e.line(f"icmp slt {self.e.integer} {self.name}, {self.e.whole(0)}"))
+
     def at_least(self, value: int) -> Truth:
         """Compared as unsigned integers."""
         return Truth(self.e, self.e.line(f"icmp uge {self.e.integer} {self.name}, {self.e.whole(value)}"))

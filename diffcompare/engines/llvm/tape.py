@@ -106,7 +106,7 @@ def _runs(args: Sequence[Sequence[int]], kinds: Sequence[int], first: int) -> li
     ready: dict[int, list[int]] = {}
     top: dict[int, int] = {}
     fresh = [k for k, n in enumerate(waiting) if not n]
-    runs = []
+    runs: list[list[int]] = []
     while True:
         for k in fresh:
             kind, h = kinds[k], height[first + k]
