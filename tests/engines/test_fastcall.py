@@ -64,6 +64,18 @@ def test_float_subclasses_are_numbers():
     assert D(Half(0.5), 1.0) == pytest.approx(D(0.5, 1.0))
 
 
+def test_names_in_any_order_and_mixed_with_places():
+    for result in (D(y=4.0, x=3.0), D(3, y=4.0), D(x=3.0, y=4), D(**{"".join(["x"]): 3.0, "".join(["y"]): 4.0})):
+        assert result == D(3.0, 4.0)
+
+
+@pytest.mark.parametrize("call", [lambda n: D(n, 1.0), lambda n: D(x=n, y=1.0), lambda n: D(1.0, -n)])
+def test_integers_are_converted_as_float_does_or_overflow(call):
+    assert D(2**53 + 1, -1) == D(float(2**53 + 1), -1.0)
+    with pytest.raises(OverflowError, match="int too large to convert to float"):
+        call(10**400)
+
+
 def test_special_values_flow_through():
     assert math.isnan(D(math.nan, 1.0).x) and D(math.inf, 1.0).x == math.inf
     assert math.copysign(1.0, derivative(function([x], -x * x), engine="llvm")(0.0)) == -1.0

@@ -154,6 +154,13 @@ class Emitter:
 
     def scalef(self, x: str, n: str) -> str:
         """x 2^n by AVX-512's own instruction."""
+        if self.lanes == 1:
+            symbol, pair = "llvm.x86.avx512.mask.scalef.sd", "<2 x double>"
+            self.declarations.add(f"declare {pair} @{symbol}({pair}, {pair}, {pair}, i8, i32)")
+            a, b = (self.line(f"insertelement {pair} zeroinitializer, double {v}, i32 0") for v in (x, n))
+            return self.line(
+                f"extractelement {pair} {self.line(f'call {pair} @{symbol}({pair} {a}, {pair} {b}, {pair} {a}, i8 -1, i32 4)')}, i32 0"
+            )
         symbol, wide = "llvm.x86.avx512.mask.scalef.pd.512", "<8 x double>"
         self.declarations.add(f"declare {wide} @{symbol}({wide}, {wide}, {wide}, i8, i32)")
         parts = zip(self._parts(x, 8), self._parts(n, 8), strict=True)

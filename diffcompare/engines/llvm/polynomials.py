@@ -39,7 +39,7 @@ def exp_parts(x: Real, low: Real | None = None) -> tuple[Real, Real]:
 
 def scaled(x: Real, n: Real) -> Real:
     """x 2^n rounded once, for integers |n| < 2000, in two steps where 2^n alone is no normal number."""
-    if x.e.target.scalef and x.e.lanes > 1:
+    if x.e.target.scalef:
         return Real(x.e, x.e.scalef(x.name, n.name))
     shifted = fma(n, 0.5, SHIFTER)
     half = shifted - SHIFTER

@@ -143,7 +143,6 @@ class Kernel(Scalars):
         from .target import Machine, function_pointer
 
         super().__init__(function, plan.function, threads)
-        self._plan, self._target = plan, target
         self.block = target.block
         self.source = module(plan, target)
         self._machine = Machine(self.source, 2)
@@ -158,11 +157,12 @@ class Kernel(Scalars):
         self._single(inputs, outputs)
 
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
-        from .fastcall import available, builtin
+        from .fastcall import Entry, available, builtin
 
         if self.single is None or not available():
             return None
-        return builtin(self._plan, self._target, result, fallback)
+        code = Entry(self.function.name, self._machine.address("single"), self.function.names, self._outputs, self._machine)
+        return builtin(code, result, fallback)
 
 
 def addresses(numbers: Sequence[int]) -> Any:
