@@ -18,12 +18,12 @@ def _michaelis_menten() -> Problem:
         points=(
             Point("start", Vmax=2.0, S=0.5, Km=0.3, I=0.2, Ki=0.7),
             Point("no inhibitor", Vmax=2.0, S=0.5, Km=0.3, I=0.0, Ki=0.7),
-            Point("saturated", Vmax=1e-6, S=10.0, Km=2e-6, I=1e-7, Ki=5e-8),  # dv/dS is 1e-13 of v/S
+            Point("saturated", Vmax=1e-6, S=10.0, Km=2e-6, I=1e-7, Ki=5e-8),  # dv/dS is 1e-6 of v/S: the quotient rule subtracts such terms
             Point("starved", Vmax=150.0, S=1e-12, Km=0.04, I=3.0, Ki=1e-3),
         ),
         source="Michaelis, Menten: Die Kinetik der Invertinwirkung, Biochem. Z. 49 (1913); "
         "Cornish-Bowden: Fundamentals of Enzyme Kinetics, 4th ed. (2012), eq. (6.1)",
-        tags=("chemistry",),
+        tags=("chemistry", "cancellation"),
     )
 
 
