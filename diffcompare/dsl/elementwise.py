@@ -168,12 +168,14 @@ def times(partial: Expr | float, tangent: Expr, wild: bool) -> Expr:
 
 
 def number(node: Expr) -> float | None:
-    """The value of a real scalar constant, also under a broadcast; None for anything else."""
+    """The value of a real constant with one entry, also under a broadcast; None for anything else."""
     while node.primitive is broadcast_:
         node = node.args[0]
     if node.primitive is not CONSTANT:
         return None
     value = node.params[0].value
+    if isinstance(value, np.ndarray):
+        return float(value.flat[0]) if value.size == 1 and node.dtype is REAL else None
     return value if isinstance(value, float) else None
 
 

@@ -1,11 +1,12 @@
-"""Functions as LLVM kernels: a loop over vectors of points for batches, a scalar entry for single calls.
+"""Functions as LLVM kernels: a loop over vectors of points for batches, a scalar entry for single calls, loops over arrays.
 
-Arrays are written out entry by entry, so this engine is for functions of up to LIMIT scalar operations.
+Functions of a few scalar operations for each array operation are written out entry by entry.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from ...dsl.core import Expr
@@ -46,14 +47,26 @@ class LlvmEngine(Engine):
             import llvmlite  # noqa: F401
         except ImportError:
             raise Unsupported("engine llvm needs llvmlite, which is not installed: pip install 'diffcompare[llvm]'") from None
+        from .emit import has_kernel
+        from .target import target
+
+        keep = has_kernel(target())
+        lowered = function.with_outputs(lower(function.outputs, keep))
+        entries = partial(self._by_entries, function, lowered)
+        if all(_is_scalar(node) for node in (*postorder(lowered.outputs), *lowered.inputs)):
+            return entries()
+        from .arrays.function import as_arrays
+
+        return as_arrays(function, lowered, keep, target(), self.threads, entries) or entries()
+
+    def _by_entries(self, function: Function, lowered: Function) -> Compiled:
+        """The function with its arrays written out entry by entry."""
         from .emit import has_kernel, has_named_kernel
         from .interpreter import Interpreted
         from .scalar import Kernel
         from .target import target
 
-        keep = has_kernel(target())
-        scalars = function.with_outputs(lower(function.outputs, keep))
-        order = postorder(scalars.outputs)
+        scalars, order = lowered, postorder(lowered.outputs)
         if not all(_is_scalar(node) for node in (*order, *scalars.inputs)):
             scalars = scalarize(scalars, LIMIT)
             order = postorder(scalars.outputs)
@@ -61,7 +74,7 @@ class LlvmEngine(Engine):
         if operations > OPTIMISED:
             scalars = scalars.with_outputs(lower(scalars.outputs, has_named_kernel(target())))
             return Interpreted(function, scalars, target(), self.threads)
-        return Kernel(function, schedule(scalars, keep), target(), self.threads)
+        return Kernel(function, schedule(scalars, has_kernel(target())), target(), self.threads)
 
 
 def _is_scalar(node: Expr) -> bool:

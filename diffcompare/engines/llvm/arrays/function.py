@@ -1,0 +1,239 @@
+"""Array functions: fused loops in machine code between NumPy's matrix products, run over memory planned beforehand."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ....dsl.core import Expr
+from ....dsl.function import Function
+from ....transforms.cost import cost
+from ....transforms.products import pairwise as pairwise_products
+from ....transforms.signs import fewer_signs
+from ...base import Array, Compiled
+from ...kernels import constant_in, kernel
+from ...schedule import Schedule, schedule
+from ..memory import Memory
+from ..target import Machine, Target, function_pointer
+from .bodies import bodies
+from .calls import NumpyCall, Product, numpy_step
+from .code import NestText
+from .fusion import Fused, Kernel, fuse, known
+from .nests import Nest, nest
+from .storage import Layout, Workspace
+from .team import team
+
+NODES = 2_000
+"""Array operations beyond which loops take LLVM too long."""
+ENTRIES_A_NODE = 4
+"""Scalar operations for each array operation up to which arrays are so short that entries are better written out."""
+SMALL = 300
+"""Scalar operations up to which code for single entries is compiled too, for batches."""
+MANY = 64
+"""Points that are such a batch."""
+KEPT_BYTES = 256 * 2**20
+"""Workspaces larger than that are not kept for the next call."""
+WORTH_SHARING = 10e6
+"""Operations of a kernel that are worth a second thread: some 100 µs, where waking one takes up to 30."""
+
+
+def as_arrays(
+    function: Function, lowered: Function, keep: Callable[[Expr], bool], target: Target, threads: int, entries: Callable[[], Compiled]
+) -> Compiled | None:
+    """`lowered`, which is `function` without composites but those to keep, in loops over arrays; None where entries are fewer.
+
+    entries: compiles it written out entry by entry. Batches of small functions go there: one vector holds an entry of
+    several points, where a loop over a short array would leave most of it empty.
+    """
+    outputs = fewer_signs(pairwise_products(lowered.outputs, sums=True))
+    plan = schedule(lowered.with_outputs(outputs), keep)
+    operations = cost(lowered).operations
+    if len(plan.body) > NODES or operations <= ENTRIES_A_NODE * len(plan.body):
+        return None
+    return ArrayFunction(function, plan, target, threads, entries if operations <= SMALL else None)
+
+
+class ArrayFunction(Compiled):
+    """A function of arrays, compiled once for each choice of inputs that carry a batch.
+
+    entries: compiles the function entry by entry, for batches; None where that is too long.
+    """
+
+    def __init__(
+        self, function: Function, plan: Schedule, target: Target, threads: int, entries: Callable[[], Compiled] | None = None
+    ) -> None:
+        self.function = function
+        self._entries = entries
+        self._by_entries: Compiled | None = None
+        self._plan, self._target, self._threads = plan, target, threads
+        self._cores = [len(i.shape) for i in plan.inputs]
+        self._lock = threading.Lock()
+        self._variants: dict[frozenset[int], Variant] = {}
+        self._constants = _constant_values(plan)
+        self.source = self._variant(frozenset()).source
+
+    def prepare_for(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        batches = [s[: len(s) - core] for s, core in zip(shapes, self._cores, strict=True)]
+        self._variant(frozenset(k for k, b in enumerate(batches) if math.prod(b) > 1))
+
+    def _variant(self, batched: frozenset[int]) -> Variant:
+        with self._lock:
+            if batched not in self._variants:
+                self._variants[batched] = Variant(self._plan, self._constants, batched, self._target, self._threads)
+            return self._variants[batched]
+
+    def __call__(self, values: Sequence[Array]) -> list[Array]:
+        batches = [v.shape[: v.ndim - core] for v, core in zip(values, self._cores, strict=True)]
+        if not any(batches):
+            return self._variant(frozenset()).run([np.ascontiguousarray(v, np.float64) for v in values], 1)
+        joint = np.broadcast_shapes(*batches)
+        count = math.prod(joint)
+        if not count:
+            return [np.empty(joint + o.shape) for o in self._plan.outputs]
+        if self._entries is not None and count >= MANY:
+            with self._lock:
+                self._by_entries = self._by_entries or self._entries()
+            return self._by_entries(values)
+        batched = frozenset(k for k, b in enumerate(batches) if math.prod(b) > 1)
+        arrays = []
+        for k, (v, i) in enumerate(zip(values, self._plan.inputs, strict=True)):
+            whole = np.broadcast_to(v, joint + i.shape).reshape((count, *i.shape)) if k in batched else v.reshape(i.shape)
+            arrays.append(np.ascontiguousarray(whole, np.float64))
+        results = self._variant(batched).run(arrays, count)
+        return [_over(r, joint, o.shape) for r, o in zip(results, self._plan.outputs, strict=True)]
+
+
+def _over(result: Array, joint: tuple[int, ...], core: tuple[int, ...]) -> Array:
+    """A result, with or without one batch axis, over the joint batch."""
+    if result.size == math.prod(joint) * math.prod(core):
+        return result.reshape(joint + core)
+    return np.array(np.broadcast_to(result, joint + core))
+
+
+def _constant_values(plan: Schedule) -> dict[Expr, Array]:
+    """The values of constants and of what depends on no input, as they lie in memory."""
+    values: dict[Expr, Any] = {c: constant_in(c, np.dtype(float)) for c in plan.constants}
+    with np.errstate(all="ignore"):
+        for node in plan.prelude:
+            values[node] = kernel(node)[0](*(np.asarray(values[a]) for a in node.args))
+    return {n: np.ascontiguousarray(values[n], np.float64) for n in (*plan.constants, *known(plan))}
+
+
+class Variant:
+    """The steps for calls in which the inputs at some positions carry a batch."""
+
+    def __init__(self, plan: Schedule, constants: dict[Expr, Array], batched: frozenset[int], target: Target, threads: int) -> None:
+        self._outputs = plan.outputs
+        self._inputs = len(plan.inputs)
+        self._threads = threads
+        fused = fuse(plan, batched, target)
+        self._form = fused.form
+        leaves = {*plan.inputs, *constants}
+        self._nests = {
+            at: nest(step, fused.form, bodies(step, fused.form, leaves, fused.stored))
+            for at, step in enumerate(fused.steps)
+            if isinstance(step, Kernel)
+        }
+        layout = Layout(fused, self._nests, plan.inputs, list(constants), plan.outputs)
+        self._layout = layout
+        self._constants = {layout.place[n]: v for n, v in constants.items()}
+        self._steps = self._compiled(fused, leaves, target)
+        self._spaces: dict[int, list[Workspace]] = {}
+        self._memory = Memory()
+
+    def _compiled(self, fused: Fused, leaves: set[Expr], target: Target) -> list[Step]:
+        functions, declarations = [], set()
+        for at, found in self._nests.items():
+            text, needed = NestText(f"pass{at}", found, self._layout.place, self._layout.parts, target).functions()
+            functions += text
+            declarations |= needed
+        bits = 64 * target.lanes
+        attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
+        self.source = "\n".join([*_described(fused), *sorted(declarations), *functions, attributes])
+        machine = Machine(self.source, 2) if functions else None
+        steps: list[Step] = []
+        for at, step in enumerate(fused.steps):
+            if isinstance(step, Kernel):
+                assert machine is not None
+                steps.append(Pass(machine, f"pass{at}", self._nests[at], self._threads))
+            else:
+                steps.append(numpy_step(step, self._layout, fused.form, self._threads))
+        return steps
+
+    def run(self, inputs: Sequence[Array], batch: int) -> list[Array]:
+        """The outputs, each with a batch axis where it depends on an input that has one."""
+        spaces = self._spaces.setdefault(batch, [])
+        try:
+            space = spaces.pop()
+        except IndexError:
+            space = Workspace(self._layout, self._form, self._constants, batch)
+        for k, array in enumerate(inputs):
+            space.put(k, array)
+        results: dict[Expr, Array] = {}
+        for o in self._outputs:
+            place = self._layout.place[o]
+            if place >= self._inputs and o not in results and place not in self._constants:
+                results[o] = self._new(o, batch)
+                space.put(place, results[o])
+        with np.errstate(all="ignore"):
+            for step in self._steps:
+                step.run(space, batch)
+        outputs = [results.pop(o) if o in results else self._copied(o, space, batch) for o in self._outputs]
+        if space.bytes <= KEPT_BYTES:
+            if len(self._spaces) > 8:
+                self._spaces.clear()
+            spaces.append(space)
+        return outputs
+
+    def _new(self, node: Expr, batch: int) -> Array:
+        shape = (batch, *node.shape) if node in self._form.batched else node.shape
+        return self._memory.column(math.prod(shape)).reshape(shape)
+
+    def _copied(self, node: Expr, space: Workspace, batch: int) -> Array:
+        shape = (batch, *node.shape) if node in self._form.batched else node.shape
+        return np.array(space.arrays[self._layout.place[node]]).reshape(shape)
+
+
+class Pass:
+    """A nest of loops in machine code, its units shared among threads where they are worth it."""
+
+    def __init__(self, machine: Machine, name: str, nest: Nest, threads: int) -> None:
+        self._machine, self._nest, self._threads = machine, nest, threads
+        number = ctypes.c_int64
+        self._run = function_pointer(machine, name, ctypes.c_void_p, number, number, number)
+        self._finish = function_pointer(machine, f"{name}_finish", ctypes.c_void_p) if nest.joins else None
+
+    def run(self, space: Workspace, batch: int) -> None:
+        units = self._nest.units(batch)
+        pieces = min(self._threads, units)
+        if pieces < 2 or self._nest.operations(batch) < WORTH_SHARING:
+            self._run(space.pointer, batch, 0, units)
+        else:
+            edges = [units * k // pieces for k in range(pieces + 1)]
+            work = [partial(self._run, space.pointer, batch, a, b) for a, b in pairwise(edges)]
+            team(self._threads).run(work)
+        if self._finish is not None:
+            self._finish(space.pointer)
+
+
+Step = Pass | NumpyCall | Product
+
+
+def _described(fused: Fused) -> list[str]:
+    """The steps as comments."""
+    lines = []
+    for at, step in enumerate(fused.steps):
+        if isinstance(step, Kernel):
+            what = ", ".join(f"{r.primitive.name}{r.shape}" for r in step.roots)
+            lines.append(f"; pass{at} over {('batch', *step.space[1:]) if step.space[:1] == (-1,) else step.space}: {what}")
+        else:
+            params = " ".join(str(step.params).split())
+            lines.append(f"; numpy: {step.primitive.name}{params} of {', '.join(str(a.shape) for a in step.args)}"[:120])
+    return lines
