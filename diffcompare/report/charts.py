@@ -280,6 +280,48 @@ def scaling(table: pd.DataFrame, narrow: bool, x_title: str, y_title: str) -> An
     return _finish(facets, narrow)
 
 
+LINE_STYLES = (
+    ("#0072b2", [1, 0], "circle"),
+    ("#c24e00", [6, 2], "triangle-up"),
+    ("#00805e", [2, 2], "diamond"),
+    ("#a4508b", [4, 2, 1, 2], "square"),
+    ("#1b1f24", [1, 2], "cross"),
+    ("#b07800", [8, 3], "triangle-down"),
+)
+"""Colour, dash and shape of lines that are not methods, in the order of their appearance."""
+
+
+def lines(table: pd.DataFrame, narrow: bool, titles: tuple[str, str], logarithmic: tuple[bool, bool]) -> Any:
+    """Some lines and what each is. table: line, x, y; titles, logarithmic: of the horizontal and of the vertical axis.
+
+    Lines that are methods look as everywhere; a mark is at the end of each, dots are too many.
+    """
+    table = table[table["x"].notna() & table["y"].notna()]
+    x, y = (_quantity(table[c], c, t, log, 6) for c, t, log in zip("xy", titles, logarithmic, strict=True))
+    names = list(dict.fromkeys(table["line"]))
+    styles = [LINES.get(n, LINE_STYLES[k % len(LINE_STYLES)]) for k, n in enumerate(names)]
+    legend = _legend(narrow, 4, symbolSize=70) if len(names) > 1 else None
+    colour, dash, shape = (alt.Scale(domain=names, range=[s[part] for s in styles]) for part in range(3))
+    marked = table.groupby("line", sort=False).tail(1)
+    said = [f"{n}: {b:.4g} at {a:.4g}" for n, a, b in zip(marked["line"], marked["x"], marked["y"], strict=True)]
+    drawn = alt.Chart(table).mark_line(strokeWidth=2).encode(x=x, y=y, color=alt.Color("line:N", scale=colour, legend=legend))
+    drawn = drawn.encode(strokeDash=alt.StrokeDash("line:N", scale=dash, legend=None), order="row:Q")
+    drawn.data = table.assign(row=range(len(table)))
+    dots = alt.Chart(marked.assign(tip=said)).mark_point(size=70)
+    dots = dots.encode(x=x, y=y, description="tip:N", color=alt.Color("line:N", scale=colour, legend=legend))
+    dots = dots.encode(shape=alt.Shape("line:N", scale=shape, legend=legend))
+    return _finish(alt.layer(drawn, dots).properties(**_size(narrow, 320)), narrow)
+
+
+def _quantity(values: pd.Series[float], column: str, title: str, logarithmic: bool, most: int) -> Any:
+    """A position channel for a column, logarithmic over whole decades or linear."""
+    channel = alt.X if column == "x" else alt.Y
+    if not logarithmic:
+        return channel(f"{column}:Q", scale=alt.Scale(nice=column == "y", zero=False), axis=alt.Axis(title=title, tickCount=most))
+    scale, ticks = _log(float(values.min()), float(values.max()), most)
+    return channel(f"{column}:Q", scale=scale, axis=_axis(title, ticks))
+
+
 BITS: Mapping[str, tuple[float, str]] = {
     "0 to 2": (2.0, "#e6ecf2"),
     "to 4": (4.0, "#b9d6ea"),

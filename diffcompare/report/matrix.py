@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from statistics import quantiles
 from typing import Any
 
 import pandas as pd
 
-from ..measure.record import STATUSES
+from ..measure.comparison import seconds
+from ..measure.payoff import break_even
+from ..measure.record import STATUSES, Measurement, question
 from . import tables
 from .blocks import Matrix
 from .definitions import place
@@ -29,7 +32,21 @@ MARKS = {
 """The sign of each status: told apart without colour."""
 JUDGED = ("error_conditioned", "error_ulp", "error_rel", "error_over_bound", "kinks")
 COMPARED = ("worst_value", "worst_truth")
-TIMED = ("derive_s", "compile_s", "first_call_s", "call_s", "call_median_s", "operations", "calls")
+TIMED = (
+    "derive_s",
+    "compile_s",
+    "first_call_s",
+    "call_s",
+    "call_median_s",
+    "quartiles",
+    "batch_point_s",
+    "overhead_s",
+    "pays_after",
+    "peak_bytes",
+    "operations",
+    "calls",
+)
+"""Fields of records, but for quartiles (of the samples of call_s) and pays_after (calls, see measure.payoff)."""
 
 
 def grid(given: Matrix) -> str:
@@ -113,9 +130,10 @@ def cell_key(row: Row) -> str:
     return f"{row['operator']}|{row['problem']}|{row['method']}"
 
 
-def numbers(cells: pd.DataFrame) -> dict[str, Any]:
+def numbers(cells: pd.DataFrame, pays: Mapping[tuple[str, ...], float]) -> dict[str, Any]:
     """What the page's script shows of a cell: texts, each once, and for each cell its rows of indices into them and numbers.
 
+    pays: by operator, problem, method and engine the calls after which its preparation pays.
     A row: engine, point, status, message, what replays it, then JUDGED and COMPARED; a time: engine, then TIMED.
     """
     texts: dict[str, int] = {}
@@ -131,8 +149,29 @@ def numbers(cells: pd.DataFrame) -> dict[str, Any]:
         said = [*(index(r[c]) for c in ("engine", "point", "status", "message")), index(tables.asked(r))]
         cell["rows"].append([*said, *(_number(r[c]) for c in JUDGED), *(_whole(r[c]) for c in COMPARED)])
         if not _missing(r["call_s"]):
-            cell["times"].append([index(r["engine"]), *(_number(r.get(c)) for c in TIMED)])
+            r |= {
+                "quartiles": _quartiles(r["call_samples_s"]),
+                "pays_after": pays.get((r["operator"], r["problem"], r["method"], r["engine"])),
+            }
+            cell["times"].append([index(r["engine"]), *(r[c] if c == "quartiles" else _number(r[c]) for c in TIMED)])
     return {"texts": list(texts), "cells": found, "judged": (*JUDGED, *COMPARED), "timed": TIMED}
+
+
+def _quartiles(samples: Sequence[float]) -> str | None:
+    """What half of the samples lie between, in words."""
+    if len(samples) < 3:
+        return None
+    low, _, high = quantiles(samples, n=4, method="inclusive")
+    return f"{seconds(low)} to {seconds(high)}"
+
+
+def break_evens(records: Iterable[Measurement]) -> dict[tuple[str, ...], float]:
+    """By operator, problem, method and engine the calls after which it pays against what is ready first; of right answers alone."""
+    asked: dict[tuple[str, ...], list[Measurement]] = {}
+    for m in records:
+        if m.status == "ok":
+            asked.setdefault(question(m), []).append(m)
+    return {(g[0].operator, g[0].problem, *who): pays for g in asked.values() for who, pays in break_even(g).items()}
 
 
 def _missing(value: Any) -> bool:

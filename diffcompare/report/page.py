@@ -120,7 +120,12 @@ def _page(given: Given, made: Sequence[Chapter], drawing: bool) -> dict[str, Any
         "terms": [(term, place(term), text) for term, text in TERMS.items()],
         "style": style,
         "script": script,
-        "numbers": markup.packed(json.dumps(matrix.numbers(tables.select(given.cells, given.left_out)), separators=(",", ":")), "numbers"),
+        "numbers": markup.packed(
+            json.dumps(
+                matrix.numbers(tables.select(given.cells, given.left_out), matrix.break_evens(given.measurements)), separators=(",", ":")
+            ),
+            "numbers",
+        ),
     }
 
 

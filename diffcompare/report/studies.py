@@ -15,21 +15,25 @@ import numpy as np
 import pandas as pd
 
 from ..differentiators.base import Operator
-from ..errors import DiffCompareError, ShapeError, TooLarge, Unsupported
+from ..errors import ShapeError, TooLarge, Unsupported
 from ..measure.audit.result import Audit
 from ..measure.audit.result import read as read_audit
 from ..measure.audit.rows import Record
 from ..measure.choice import chosen_engines, chosen_methods
+from ..measure.environment import environment
 from ..measure.plan import fits, job
-from ..measure.record import Measurement
+from ..measure.record import Measurement, Records
 from ..measure.run import Job
 from ..problem import Family, Problem, find, library
+from ..training.course import Course, course_once
 from ..transforms.cost import cost
 from .survey import GRADIENTS, scaling, step_curve, swell_table
 
 CURVE_STEPS = tuple(float(h) for h in 10.0 ** np.arange(-16, 0.01, 0.5))
 LONGEST_CURVE = 5_000
 """A function with more operations has no curve of its step on the page: it would take too long."""
+MOST_CURVES, MOST_FAMILIES = 20, 10
+"""More problems are in the tables, not in figures of their own."""
 SIZES = (2, 4, 8, 16, 32, 64)
 SWEPT = "helmholtz"
 TIMED_SIZES = SIZES[:-1]
@@ -46,7 +50,7 @@ AUDIT_FILE = "audit.jsonl"
 class Studies:
     """curves: by problem, as `survey.step_curve` has them; without: by problem why it has none. swell, costs: as
     `survey.swell_table` and `survey.scaling` have them. sweep: records of SWEPT at several sizes. audit: its records.
-    What is empty is left out of the report.
+    course: what training teaches. What is empty is left out of the report.
     """
 
     curves: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -55,13 +59,17 @@ class Studies:
     costs: pd.DataFrame | None = None
     sweep: Sequence[Measurement] = ()
     audit: Sequence[Record] = ()
+    course: Course | None = None
 
 
-def study(problems: Sequence[Problem], sweep: Sequence[Measurement] = (), audit: Sequence[Record] = ()) -> Studies:
+def study(
+    problems: Sequence[Problem], sweep: Sequence[Measurement] = (), audit: Sequence[Record] = (), course: Course | None = None
+) -> Studies:
     """The studies of these problems and of the survey's own functions."""
     curves: dict[str, pd.DataFrame] = {}
-    without: dict[str, str] = {}
-    for p in _first("logistic_map(n=4)", problems):
+    chosen = _first("logistic_map(n=4)", problems)
+    without = {p.name: f"the first {MOST_CURVES} problems have one" for p in chosen[MOST_CURVES:]}
+    for p in chosen[:MOST_CURVES]:
         operations = cost(p.function).operations
         try:
             if operations > LONGEST_CURVE:
@@ -71,9 +79,9 @@ def study(problems: Sequence[Problem], sweep: Sequence[Measurement] = (), audit:
             without[p.name] = "its result is an array"
         except (Unsupported, TooLarge) as refusal:
             without[p.name] = str(refusal)
-    names = dict.fromkeys([SWEPT, *(p.name.partition("(")[0] for p in problems)])
-    costs = [t for n in names if (t := _costs(n)) is not None]
-    return Studies(curves, without, swell_table(), pd.concat(costs, ignore_index=True) if costs else None, sweep, audit)
+    names = dict.fromkeys([SWEPT, *(p.name.partition("(")[0] for p in problems if p.sizes)])
+    costs = [t for n in list(names)[:MOST_FAMILIES] if (t := _costs(n)) is not None]
+    return Studies(curves, without, swell_table(), pd.concat(costs, ignore_index=True) if costs else None, sweep, audit, course)
 
 
 def _first(name: str, problems: Sequence[Problem]) -> list[Problem]:
@@ -157,6 +165,22 @@ def _crossing(x: np.ndarray[Any, Any], ahead: np.ndarray[Any, Any]) -> float:
     return float(np.exp(x[k] - ahead[k] * (x[k + 1] - x[k]) / (ahead[k + 1] - ahead[k])))
 
 
+# --- all of it ---
+
+
+def gathered(problems: Sequence[Problem], records: Records, data: Path, beside: Sequence[Job] = (), thorough: bool = False) -> Studies:
+    """The studies of a report: those of its problems, what `beside` measured; if thorough the audit and the course, kept in data.
+
+    records: in which the cells of `beside` are found, as far as they are measured.
+    """
+    wanted = {key for j in beside for c in j.cells for key in j.keys(*c)}
+    found = [m for m in records.latest() if m.key in wanted]
+    if not thorough:
+        return study(problems, found)
+    here = environment().id
+    return study(problems, found, audit_once(data, here), course_once(data, here))
+
+
 # --- the audit ---
 
 
@@ -173,6 +197,3 @@ def audit_once(folder: Path, environment: str, progress: Callable[[int, int, str
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(found.jsonl(), encoding="utf-8", newline="\n")
     return found.records
-
-
-__all__ = ["DiffCompareError", "Studies", "audit_once", "crossovers", "study", "sweep", "timed"]

@@ -10,6 +10,7 @@ from .accuracy import accuracy
 from .answer import answer
 from .appendix import appendix
 from .costs import costs
+from .lessons import lessons
 from .rules import rules
 from .status import status
 from .step import step
@@ -25,6 +26,7 @@ CHAPTERS: tuple[Callable[[Given], Chapter | None], ...] = (
     costs,
     sweeps,
     rules,
+    lessons,
     appendix,
 )
 """In the order of the page. One that has nothing to show gives None."""

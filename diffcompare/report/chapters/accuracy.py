@@ -10,6 +10,7 @@ import pandas as pd
 from .. import tables
 from ..blocks import Block, Chapter, Choice, Figure, Sheet
 from ..given import Given
+from ..studies import MOST_CURVES
 
 SHARE = 2 / 3
 """Of the points whose error is not above the height of a mark: one point where a derivative is 0 would hide all others."""
@@ -30,7 +31,7 @@ def accuracy(given: Given) -> Chapter | None:
 
 def _figure(main: pd.DataFrame) -> Figure | None:
     plots = [("all problems", _all(main), "time of a call, against the fastest", False)]
-    plots += [(str(p), _one(group), "time of a call", True) for p, group in main.groupby("short", sort=False)]
+    plots += [(str(p), _one(group), "time of a call", True) for p, group in list(main.groupby("short", sort=False))[:MOST_CURVES]]
     choices = tuple(
         Choice(label, partial(_draw, table, axis, seconds), _said(table)) for label, table, axis, seconds in plots if len(table)
     )

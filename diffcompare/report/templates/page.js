@@ -102,6 +102,7 @@
     error_conditioned: "error", error_ulp: "ulp", error_rel: "relative", error_over_bound: "of its bound", kinks: "kinks",
     worst_value: "answered", worst_truth: "truth",
     derive_s: "derive", compile_s: "compile", first_call_s: "first call", call_s: "call", call_median_s: "median call",
+    quartiles: "quartiles", batch_point_s: "a point of a batch", overhead_s: "of it our overhead", pays_after: "pays after calls", peak_bytes: "memory",
     operations: "operations", calls: "evaluations of f",
   };
   const open = async (button) => {
@@ -121,7 +122,7 @@
     body.append(table(["engine", "point", "status", ...judged.map(([name]) => words[name] ?? name)], rows));
     if (cell.times.length) {
       const timed = numbers.timed.map((name, k) => [name, k + 1]).filter(([, k]) => cell.times.some((row) => row[k] !== null && row[k] !== 0));
-      const show = (name, value) => (name.endsWith("_s") ? seconds(value) : name.endsWith("bytes") ? `${plain(value / 2 ** 20)} MiB` : plain(value));
+      const show = (name, value) => (name === "pays_after" && value === "inf" ? "never" : name.endsWith("_s") ? seconds(value) : name.endsWith("bytes") ? `${plain(value / 2 ** 20)} MiB` : plain(value));
       body.append(make("h3", "Time and cost, at the first point"));
       body.append(
         table(["engine", ...timed.map(([name]) => words[name] ?? name.replaceAll("_", " "))],
