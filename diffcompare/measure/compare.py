@@ -21,6 +21,8 @@ from .comparison import Comparison
 from .points import checked, in_precision, text
 from .run import Job, Limits, Session
 
+PRECISIONS = ("float64", "float32")
+
 
 def compare(
     f: Function | Problem | str | Any,
@@ -41,7 +43,7 @@ def compare(
 
     f: a Function, an expression, text, or a Problem. at: {input: value}, a list of such, or for a Problem the label of a
     point, all its points by default. methods, engines: names, shell patterns such as "fd.*", or objects; all by default.
-    wrt: names of inputs. tangent, cotangent: as in a call of jvp, vjp, hvp; alternating ones by default.
+    wrt: names of inputs or of named intermediates. tangent, cotangent: as in a call of jvp, vjp, hvp; alternating ones by default.
     timeout: seconds for each method on each engine; timing: seconds for timing each of its phases, 0 for none.
     Cells run in another process: what goes wrong in one is the status of its record.
 
@@ -51,21 +53,24 @@ def compare(
     function = problem.function if problem else as_function(f)
     points = _points(function, problem, at)
     names = _wrt(function, wrt, problem)
-    question = _question(function, operator, names, [p for _, p in points], order, precision, tangent, cotangent)
+    if precision not in PRECISIONS:
+        raise DiffCompareError(f"a precision is float64 or float32, got {precision!r}")
+    rounded = [in_precision(p, precision) for _, p in points]
+    question = _question(*_with_offsets(function, names, rounded), operator, names, order, precision, tangent, cotangent)
     job = Job(
         problem=problem.name if problem else function.name,
-        source="" if problem else _source(function),
+        source=_source(function) if not problem and set(names) <= set(function.names) else "",  # text does not name its parts
         question=question,
         methods=chosen_methods(methods),
         engines=chosen_engines(engines, function),
         labels=tuple(label for label, _ in points),
-        at=tuple(text(p) for p in question.points),
+        at=tuple(map(text, rounded)),
     )
     limits = Limits(timeout_s=timeout, timing_s=timing)
     with _lock:
         found = list(_session().run([job], limits))
-    places = {key: k for k, cell in enumerate(job.cells) for key in job.keys(*cell)}
-    return Comparison(sorted(found, key=lambda m: places[m.key]))
+    rank = {key: k for k, cell in enumerate(job.cells) for key in job.keys(*cell)}
+    return Comparison(sorted(found, key=lambda m: rank[m.key]))
 
 
 # --- one session for all comparisons of a process: starting one takes longer than most comparisons ---
@@ -107,8 +112,7 @@ def _wrt(function: Function, wrt: str | Sequence[str] | None, problem: Problem |
     if wrt is None:
         return problem.wrt if problem else function.names
     names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-    for n in names:
-        function.input(n)
+    function.shifted([n for n in names if n not in function.names])  # raises where one is neither
     if len(set(names)) < len(names) or not names:
         raise DiffCompareError(
             f"wrt names different inputs of {function.name} ({', '.join(function.names)}), got {', '.join(names) or 'none'}"
@@ -116,11 +120,23 @@ def _wrt(function: Function, wrt: str | Sequence[str] | None, problem: Problem |
     return names
 
 
+def _with_offsets(
+    function: Function, names: Sequence[str], points: Sequence[Mapping[str, Any]]
+) -> tuple[Function, list[Mapping[str, Any]]]:
+    """The function and its points with an input, at 0, for each of the names that is an intermediate; see Function.shifted."""
+    inner = [n for n in names if n not in function.names]
+    if not inner:
+        return function, list(points)
+    shifted = function.shifted(inner)
+    offsets = {n: np.zeros(shape) if (shape := shifted.input(n).shape) else 0.0 for n in inner}
+    return shifted, [{**p, **offsets} for p in points]
+
+
 def _question(
     function: Function,
+    points: Sequence[Mapping[str, Any]],
     operator: Operator | str,
     wrt: tuple[str, ...],
-    points: Sequence[Mapping[str, Any]],
     order: int,
     precision: str,
     tangent: Any,
@@ -131,15 +147,12 @@ def _question(
         operator = Operator(operator)
     except ValueError:
         raise DiffCompareError(f"no operator is named {operator!r}; there are: {', '.join(Operator)}") from None
-    if precision not in ("float64", "float32"):
-        raise DiffCompareError(f"a precision is float64 or float32, got {precision!r}")
     check_request(Request(function, operator, tuple(function.input(n) for n in wrt), order))
     along = directions(function, operator, wrt)
     for keyword, given in (("tangent", tangent), ("cotangent", cotangent)):
         if given is not None:
             along = {**along, keyword: _arranged(given, wrt if keyword == "tangent" else function.outputs)}
-    rounded = tuple(in_precision(p, precision) for p in points)
-    question = Question(function, str(operator), wrt, rounded, order, precision, along)
+    question = Question(function, str(operator), wrt, tuple(points), order, precision, along)
     checked_directions(question)
     return question
 

@@ -111,6 +111,21 @@ def test_several_points_and_wrt_and_order() -> None:
     assert [(r.point, r.value) for r in found.records] == [("point 1", (12.0,)), ("point 2", (24.0,))]
 
 
+def test_derivatives_with_respect_to_named_intermediates_are_judged() -> None:
+    """w2 (x w1 + b1) + b2 by y1 = x w1 + b1 is w2, by x w1 w2."""
+    x, w1, b1, w2, b2 = dc.symbols("x w1 b1 w2 b2")
+    layers = dc.function([x, w1, b1, w2, b2], (x * w1 + b1).named("y1") * w2 + b2, name="layers")
+    at = {"x": 2.0, "w1": 3.0, "b1": 1.0, "w2": 5.0, "b2": 7.0}
+    found = compare(layers, at, wrt=["y1", "x"], methods=["ad.*", "fd.central", "symbolic"], engines="numpy", timing=0).records
+    assert [(r.status, r.wrt, r.judged) for r in found] == [("ok", "y1,x", 2)] * 4, [r.message for r in found]
+    assert found[0].value == (5.0, 15.0)
+    assert found[0].at == "x=2.0,w1=3.0,b1=1.0,w2=5.0,b2=7.0"
+    vector = dc.symbol("v", shape=(3,))
+    squares = dc.function([vector], ((vector * vector).named("s") * vector).sum(), name="cubes")
+    (r,) = compare(squares, {"v": [1.0, 2.0, 3.0]}, wrt="s", methods="ad.reverse", engines="numpy", timing=0).records
+    assert (r.status, r.value) == ("ok", (1.0, 2.0, 3.0))
+
+
 def test_float32_is_judged_as_float32() -> None:
     (r,) = compare("x*x*y", {"x": 0.1, "y": 0.3}, precision="float32", methods="ad.reverse", engines="numpy", timing=0).records
     assert r.status == "ok"
@@ -142,7 +157,7 @@ def test_a_kink_is_said_and_not_judged() -> None:
         ({"methods": "magic.*"}, dc.DiffCompareError, r"nothing matches 'magic\.\*'"),
         ({"methods": []}, dc.DiffCompareError, "no method or engine is chosen"),
         ({"engines": "steam"}, dc.DiffCompareError, "no engine is named 'steam'"),
-        ({"wrt": "q"}, dc.DiffCompareError, "no input 'q'"),
+        ({"wrt": "q"}, dc.DiffCompareError, "no input or named intermediate 'q'"),
         ({"wrt": ["x", "x"]}, dc.DiffCompareError, "wrt names different inputs"),
         ({"operator": "derivative"}, dc.ShapeError, "one scalar input"),
         ({"order": 2}, dc.Unsupported, "order= belongs to derivative"),
