@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def _forms() -> Forms:
     """What a user of JAX would call for our composites and for whole powers."""
     import jax
     import jax.numpy as jnp
-    from jax.scipy import special
+    from jax.scipy import special, stats
 
     def over_axes(function: Callable[..., Any]) -> Callable[[Expr], Callable[..., Any]]:
         return lambda node: lambda x: function(x, axis=node.params[0] if len(node.params[0]) > 1 else node.params[0][0])
@@ -113,8 +114,14 @@ def _forms() -> Forms:
         "trigamma": always(lambda x: special.polygamma(1, x)),
         "xlogy": always(special.xlogy),
         "relu": always(jax.nn.relu),
+        "leaky_relu": always(jax.nn.leaky_relu),
+        "gelu": always(partial(jax.nn.gelu, approximate=False)),
+        "silu": always(jax.nn.silu),
+        "normal_cdf": always(stats.norm.cdf),
+        "normal_pdf": always(stats.norm.pdf),
         "logsumexp": over_axes(special.logsumexp),
         "softmax": over_axes(jax.nn.softmax),
+        "log_softmax": over_axes(jax.nn.log_softmax),
         "norm": vector_norm,
         "pow": whole_power,
     }
