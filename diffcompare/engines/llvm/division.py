@@ -27,7 +27,7 @@ def shared_divisors(nodes: Sequence[Expr]) -> set[Expr]:
 
 def quotient(numerator: Expr, a: Real, b: Real) -> Real:
     """a / b, where b is divided by elsewhere too."""
-    inverse = b.e.shared("reciprocal", b, lambda b: 1.0 / b)
+    inverse: Real = b.e.shared("reciprocal", b, lambda b: 1.0 / b)
     if number(numerator) == 1:
         return inverse
     q = a * inverse
