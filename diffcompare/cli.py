@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .measure.comparison import Comparison
     from .measure.record import Measurement
     from .measure.run import Job
+    from .problem import Problem
 
 app = typer.Typer(
     add_completion=False,
@@ -187,20 +188,24 @@ def report(
     from .measure.run import Limits
     from .report.baseline import changed, read_baseline, text, write_changes
     from .report.page import RECORDS
+    from .report.studies import sweep
 
     if fail_on and baseline is None:
         raise DiffCompareError("--fail-on needs --baseline, the older report to compare with")
     old = None if baseline is None else read_baseline(baseline, out, RECORDS)
     for complaint in old.complaints if old else ():
         sys.stderr.write(f"warning: of the baseline, {complaint}\n")
-    planned = jobs(chosen(names or [], quick), full, method, engine, quick)
+    problems = chosen(names or [], quick)
+    planned = jobs(problems, full, method, engine, quick)
+    usual = not (names or method or engine or quick)
+    beside = sweep() if usual else []
     limits = Limits(timeout_s=timeout, timing_s=QUICK_S) if quick else Limits(timeout_s=timeout)
     if fresh and (out / "data").is_dir():
         shutil.rmtree(out / "data")
     path = out / "data" / RECORDS
-    finished = measure_all(planned, limits, path)
+    finished = measure_all([*planned, *beside], limits, path)
     found = changed(old, planned, limits, path) if finished and old is not None else None
-    written = _write(planned, out)
+    written = _write(problems, planned, out, beside, finished and usual)
     if not finished:
         sys.stderr.write(f"stopped: {written} has what was measured; the same command goes on from there\n")
         raise SystemExit(INTERRUPTED)
@@ -210,17 +215,22 @@ def report(
         raise typer.Exit(1 if fail_on and found.regressions else 0)
 
 
-def _write(planned: list[Job], out: Path) -> Path:
-    """The report of what was planned, from the records; says how it came out."""
+def _write(problems: list[Problem], planned: list[Job], out: Path, beside: list[Job], thorough: bool) -> Path:
+    """The report of what was planned, from the records and from studies beside them; says how it came out."""
+    from rich.console import Console
+
     from .measure.record import by_status, read
     from .report.page import RECORDS, write
+    from .report.studies import gathered
 
     records = read(out / "data" / RECORDS)
     wanted = {key for j in planned for c in j.cells for key in j.keys(*c)}
     measured = [m for m in records.latest() if m.key in wanted]
     for complaint in records.complaints:
         sys.stderr.write(f"warning: {complaint}\n")
-    written = write(out, measured, records.environments, records.complaints)
+    with Console(stderr=True).status("computing the studies and drawing the page"):
+        studies = gathered(problems, records, out / "data", beside, thorough)
+        written = write(out, measured, records.environments, records.complaints, studies=studies)
     typer.echo(f"{len(measured)} cells: {', '.join(f'{n} {s}' for s, n in by_status(measured))}")
     typer.echo(f"written to {written}")
     return written

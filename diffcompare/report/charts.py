@@ -83,6 +83,8 @@ def _slim(text: str, tips: bool) -> str:
     text = re.sub(r' (?:role|aria-\w+|pointer-events)="[^"]*"', "", text).replace(' stroke-dasharray="1,0"', "").replace(' opacity="1"', "")
     text = re.sub(r' (?:d|transform|[xy]2|width|height)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
     text = re.sub(r'<path class="(?:foreground|background)" d="(?:|M0,0h0v0h0Z)"(?: display="none")?/>', "", text)
+    # Vega gives the symbols of a legend the dashes of their lines
+    text = re.sub(r'role-legend-symbol">.*?</g>', lambda m: re.sub(r' stroke-dasharray="[^"]*"', "", m[0]), text)
     return text if tips else re.sub(r' data-tip="[^"]*"', "", text)
 
 
