@@ -31,7 +31,7 @@ def _jennrich_sampson(m: int) -> LeastSquares:
 def _gulf_research_and_development(m: int) -> LeastSquares:
     """F_i = exp(-|y_i - x2|^x3 / x1) - t_i with t_i = i / 100 and y_i = 25 + (-50 log t_i)^(2/3).
 
-    The paper prints |y_i m i x2|, a known misprint. F is not smooth where x2 = y_i: at the minimum where i = 100.
+    The paper prints |y_i m i x2|, a known misprint. F has no second derivative where x2 = y_i: at the minimum where i = 100.
     """
     x1, x2, x3 = x = symbol("x", shape=(3,))
     t = np.arange(1.0, m + 1) / 100
@@ -55,7 +55,10 @@ def _gulf_research_and_development(m: int) -> LeastSquares:
                 (2, 2): e * g * length**2 * (g - 1),
             },
         ),
-        points=scaled([5.0, 2.5, 0.15], near_the_minimum=[50.0, 24.5, 1.5]) | ({"minimum": np.array([50.0, 25.0, 1.5])} if m < 100 else {}),
+        # 10 times the start has x2 = 25 too
+        points=scaled([5.0, 2.5, 0.15], (1, 10, 100), near_the_minimum=[50.0, 24.5, 1.5], minimum=[50.0, 25.0, 1.5])
+        if m < 100
+        else scaled([5.0, 2.5, 0.15], (1, 100), near_the_minimum=[50.0, 24.5, 1.5]),
     )
 
 
