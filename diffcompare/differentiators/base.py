@@ -23,7 +23,8 @@ from ..dsl.named import Named, class_of, nested, nester
 from ..dsl.shapes import Shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, ShapeError, Unsupported
-from ..transforms.cost import Cost
+from ..transforms.cost import Cost, Ratio
+from ..transforms.cost import cost as primal_cost
 
 MEMORY = 64 * 2**20
 """Bytes that the live values of one chunk of seed directions or shifted points may take."""
@@ -262,6 +263,11 @@ class Derivative:
     def cost(self) -> Cost | None:
         """Operations by kind in one call at one point; None where they cannot be counted (other people's tools)."""
         return self._runner.cost
+
+    @property
+    def relative_cost(self) -> Ratio | None:
+        """The cost as multiples of the primal's; None where it cannot be counted."""
+        return None if self.cost is None else self.cost.over(primal_cost(self.primal))
 
     @property
     def calls(self) -> int:

@@ -14,6 +14,7 @@ from ..dsl.core import input_
 from ..dsl.function import Function, function
 from ..engines.base import Engine
 from ..errors import DiffCompareError, ShapeError, TooLarge, Unsupported
+from ..transforms.cost import Cost
 from .memory import high_water
 
 Array = np.ndarray[Any, Any]
@@ -50,7 +51,7 @@ class Prepared:
 
     derive_s: float
     compile_s: float
-    operations: int | None
+    cost: Cost | None
     calls: int
 
 
@@ -94,9 +95,7 @@ def measure(question: Question, method: Differentiator, engine: Engine, key: Key
         except Exception as error:  # whatever a method raises is its answer
             yield refusal(error, "while it was prepared")
             return
-        yield Prepared(
-            derivative.derive_s, derivative.compile_s, None if derivative.cost is None else derivative.cost.operations, derivative.calls
-        )
+        yield Prepared(derivative.derive_s, derivative.compile_s, derivative.cost, derivative.calls)
         for k in range(len(q.points)):
             values, along = arguments(question, k)
             clock = time.perf_counter()

@@ -41,6 +41,8 @@ class Measurement:
     truth 0; kinks, undefined: entries where no derivative exists, not judged; undefined_finite: of the undefined, those
     that the method answered with a finite number; uncertified: entries without certified truth.
     operations: scalar operations of one call; calls: evaluations of the primal in one call; primal_operations: of f.
+    weighted_operations: the same with each function beyond arithmetic weighing 10; peak_values: scalars alive at once, see Cost;
+    primal_*: of f. These and the times below are in the record of the first point.
     timeout_s: the limit it was measured under.
     derive_s, compile_s, first_call_s: seconds of the first preparation and call, which are the first of derive_samples_s,
     compile_samples_s, first_call_samples_s; the others are of preparing again in the same process.
@@ -100,6 +102,10 @@ class Measurement:
     batch_samples_s: tuple[float, ...] = ()
     batch_points: int = 0
     overhead_s: float | None = None
+    weighted_operations: float | None = None
+    primal_weighted_operations: float | None = None
+    peak_values: int | None = None
+    primal_peak_values: int | None = None
     peak_bytes: int | None = None
     timeout_s: float = 0.0
     environment: str = ""

@@ -16,7 +16,7 @@ import numpy as np
 from ..differentiators.base import Differentiator
 from ..engines.base import Engine
 from ..errors import DiffCompareError
-from ..transforms.cost import cost
+from ..transforms.cost import Cost, cost
 from .accuracy import Judgement, Truth, judge
 from .bounds import allowed, orders_needed
 from .cell import Answer, Finished, Prepared, Question, Refusal, measure
@@ -106,10 +106,15 @@ class Job:
 class _Ground:
     """What is known of a job before any method runs: the truth by point, or why there is none."""
 
+    cost: Cost
     truths: dict[int, Truth] = field(default_factory=dict)
     near: dict[int, Surroundings] = field(default_factory=dict)
     reason: str = ""
-    operations: int = 0
+
+    @property
+    def operations(self) -> int:
+        """Of the function, at least 1."""
+        return max(self.cost.operations, 1)
 
 
 @dataclass
@@ -194,7 +199,7 @@ class Session:
         self.close()
 
     def _ground(self, job: Job, limits: Limits) -> _Ground:
-        ground = _Ground(operations=max(cost(job.question.function).operations, 1))
+        ground = _Ground(cost(job.question.function))
         try:
             for k, found in self.court.run(limits.truth_s, certified, job.question, orders_needed(job.methods, job.question)):
                 if isinstance(found, Truth):
@@ -214,16 +219,19 @@ class Session:
         if end.status == "too_large" and number and not any(isinstance(e, Refusal) for e in events):
             events, end = self._events(limits, *arguments)
         shared: dict[str, Any] = {"primal_operations": ground.operations}
+        first: dict[str, Any] = {}
         answers: dict[int, Answer] = {}
-        timeable, peak = None, None
+        timeable = None
         for event in events:
             if isinstance(event, Prepared):
                 shared |= {"derive_s": _clock(event.derive_s), "compile_s": _clock(event.compile_s)}
-                shared |= {"operations": event.operations, "calls": event.calls}
+                shared |= {"operations": None if event.cost is None else event.cost.operations, "calls": event.calls}
+                first |= _costs(event.cost, ground.cost)
             elif isinstance(event, Answer):
                 answers[event.point] = event
+                first = {"first_call_s": _clock(event.seconds), **first}
             elif isinstance(event, Finished):
-                peak = event.peak
+                first |= {"peak_bytes": event.peak}
                 calls = [a.seconds for a in answers.values()]
                 once = shared["derive_s"] + shared["compile_s"] + calls[0]
                 timeable = Timeable(method, engine, event.dispatch, min(calls), once)
@@ -232,8 +240,7 @@ class Session:
             record = replace(job.blank(method, engine, k), **shared)
             verdict = _judged(job, method, answers[k], ground, k) if k in answers else {"status": end.status, "message": end.message}
             records.append(replace(record, **verdict))
-        if answers:
-            records[0] = replace(records[0], first_call_s=_clock(answers[0].seconds), peak_bytes=peak)
+        records[0] = replace(records[0], **first)
         return _Attempt(records, timeable)
 
     def _events(self, limits: Limits, *arguments: Any) -> tuple[list[Any], Refusal]:
@@ -263,6 +270,13 @@ def _with_times(record: Measurement, found: Samples, nothing: Samples, question:
     if nothing.call:
         phases["overhead_s"] = _clock(min(nothing.call))
     return replace(record, **phases, message=record.message or found.trouble)
+
+
+def _costs(own: Cost | None, primal: Cost) -> dict[str, Any]:
+    if own is None:
+        return {}
+    weighted = {"weighted_operations": own.weighted(), "primal_weighted_operations": primal.weighted()}
+    return weighted | {"peak_values": own.peak, "primal_peak_values": primal.peak}
 
 
 def _clock(seconds: float) -> float:

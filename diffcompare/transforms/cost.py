@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..dsl.composite import Reduction
 from ..dsl.contraction import Einsum
@@ -17,12 +18,20 @@ from .lower import lower
 from .order import evaluation_order
 
 
+class Ratio(NamedTuple):
+    """A cost as multiples of another: all operations, the same with a function weighing 10, values alive at once."""
+
+    operations: float
+    weighted: float
+    peak: float
+
+
 @dataclass(frozen=True)
 class Cost:
     """Operations of one evaluation at one point.
 
     by_kind: scalar operations by primitive; a product of matrices counts its multiplications and additions.
-    peak: scalars alive at once, inputs and constants not counted.
+    peak: scalars alive at once, inputs and constants not counted; of one evaluation where a method makes several.
     """
 
     by_kind: dict[str, int] = field(default_factory=dict)
@@ -36,6 +45,12 @@ class Cost:
     def weighted(self, elementary: float = 10.0) -> float:
         """Operations with each function other than arithmetic and comparisons weighing `elementary`."""
         return sum(n * (1.0 if kind in ARITHMETIC else elementary) for kind, n in self.by_kind.items())
+
+    def over(self, primal: Cost) -> Ratio:
+        """This cost as multiples of the primal's; of a primal without operations or values they are of one."""
+        return Ratio(
+            self.operations / max(primal.operations, 1), self.weighted() / max(primal.weighted(), 1.0), self.peak / max(primal.peak, 1)
+        )
 
     def __mul__(self, times: int) -> Cost:
         return Cost({k: n * times for k, n in self.by_kind.items()}, self.peak)

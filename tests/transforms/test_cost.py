@@ -87,6 +87,28 @@ def test_costs_add_and_repeat() -> None:
     assert ((a * 4).by_kind, (a * 4).peak) == ({"add": 8}, 3)
 
 
+def test_costs_are_multiples_of_the_primal_s() -> None:
+    a, f = Cost({"add": 6, "sin": 2}, 6), Cost({"mul": 1, "sin": 1}, 4)
+    assert a.over(f) == (8 / 2, 26 / 11, 6 / 4)
+    assert a.over(Cost()) == (8.0, 26.0, 6.0)
+    d = dc.gradient("x**2*y + y + 2", method="ad.reverse", engine="numpy")
+    assert d.cost is not None
+    assert d.relative_cost == d.cost.over(cost(d.primal))
+
+
+@pytest.mark.parametrize(
+    ("method", "calls"),
+    [("fd.forward", 6), ("fd.backward", 6), ("fd.central", 10), ("fd.complex", 5), ("ad.forward", 0), ("ad.reverse", 0), ("symbolic", 0)],
+)
+def test_a_gradient_by_five_inputs_evaluates_the_function_so_often(method: str, calls: int) -> None:
+    f = dc.function([v], dc.sin(v).sum())
+    d = dc.gradient(f, method=method, engine="numpy")
+    assert d.calls == calls
+    if calls and method != "fd.complex":  # the complex step evaluates it on pairs
+        assert d.relative_cost is not None
+        assert d.relative_cost.operations == calls
+
+
 # --- memory by hand ---
 
 
