@@ -17,9 +17,12 @@ from ..errors import Unsupported
 from ..explain.taylor import taylor
 from ..measure.comparison import seconds
 from ..problem import find
+from .result import Training
 from .run import train
 
 FILE = "lessons.json"
+METHODS = ("manual", "symbolic", "ad.forward", "ad.reverse", "fd.central", "fd.forward")
+EXACT = METHODS[:4]
 LOSSES = (
     *("linear_zero_one", "linear_hinge", "linear_exponential", "logistic_regression"),
     *("linear_absolute", "linear_huber", "linear_regression"),
@@ -51,16 +54,16 @@ class Course:
 
 
 def course(progress: Callable[[str], None] = lambda what: None) -> Course:
-    """All lessons, in some five seconds of one core.
+    """All lessons, in some eight seconds of one core.
 
     Columns of their tables: directions: angle (degrees), slope. remainders: h, order, remainder. descent: step, change,
-    first, second (f(x - h g) - f(x), and what Taylor polynomials say of it). batches: batch, step, passes, seconds, loss.
-    noise: method, precision, step, excess (loss over the least). losses: loss, status, measured as, quality, moved (distance
+    first, second (f(x - h g) - f(x), and what Taylor polynomials say of it). methods: method, step, seconds, loss, distance.
+    batches: batch, step, passes, seconds, loss. noise: method, precision, step, excess (loss over the least). losses: loss, status, measured as, quality, moved (distance
     from the start), unrest (of the loss over the last 10 steps).
     """
     found: list[Lesson] = []
     missing: dict[str, None] = {}
-    for make in (directions, remainders, descent, batches, noise, losses):
+    for make in (directions, remainders, descent, methods, batches, noise, losses):
         progress(make.__name__)
         try:
             found.append(make())
@@ -146,6 +149,26 @@ def descent() -> Lesson:
 
 
 # --- training ---
+
+
+def methods() -> Lesson:
+    """One model trained with the gradients of each family."""
+    found = train("breast_cancer_logistic(samples=60, features=3)", optimizer="momentum", methods=METHODS, steps=60)
+    runs = {r.method: r for r in found.runs if r.status == "ok"}
+    ends = [r.loss or 0.0 for r in runs.values()]
+    worst = {kind: max(r.distance or 0.0 for m, r in runs.items() if (m in EXACT) == kind) for kind in (True, False)}
+    cost = sorted((r.step_s or 0.0, m) for m, r in runs.items())
+    finding = (
+        f"After 60 steps the losses of all {len(runs)} methods agree to {max(ends) - min(ends):.0e} ({ends[0]:.4g}). Exact methods stay within "
+        f"{worst[True]:.0e} of each other's parameters, differences within {worst[False]:.0e}. A gradient takes {seconds(cost[0][0])} by "
+        f"{cost[0][1]} and {seconds(cost[-1][0])} by {cost[-1][1]}; {_accuracy(found)} of the samples held back are classified right."
+    )
+    table = found.curves[["method", "step", "seconds", "loss", "distance"]]
+    return Lesson("methods", "The same model, trained with each family's gradients", table, finding)
+
+
+def _accuracy(found: Training) -> str:
+    return f"{max(r.quality or 0.0 for r in found.runs):.0%}"
 
 
 def batches() -> Lesson:

@@ -38,6 +38,14 @@ def test_a_small_step_against_the_gradient_lowers_f(made: dict[str, lessons.Less
     assert "from a rate of 0.00172 on, f rises" in made["descent"].finding
 
 
+def test_all_methods_learn_the_same(made: dict[str, lessons.Lesson]) -> None:
+    ends = made["methods"].table.groupby("method")["loss"].last()
+    assert set(ends.index) == set(lessons.METHODS)
+    assert np.ptp(ends) < 1e-9
+    apart = made["methods"].table.groupby("method")["distance"].last()
+    assert apart[list(lessons.EXACT)].max() < 1e-13 < apart["fd.central"] < apart["fd.forward"]
+
+
 def test_small_batches_learn_faster_for_the_same_samples(made: dict[str, lessons.Lesson]) -> None:
     ends = made["batches"].table.groupby("batch")["loss"].last()
     assert ends[1] < ends[8] < ends[32] < ends[113]

@@ -59,6 +59,17 @@ def _figures(course: Course) -> list[tuple[str, str, tuple[Choice, ...]]]:
 def _trained(course: Course) -> list[tuple[str, str, tuple[Choice, ...]]]:
     """The figures of training runs."""
     found: list[tuple[str, str, tuple[Choice, ...]]] = []
+    if "methods" in course:
+        table = course["methods"].table.assign(line=lambda t: t["method"])
+        loss = table.rename(columns={"loss": "y"})
+        apart = table[table["distance"] > 0].rename(columns={"distance": "y"})
+        choices: tuple[Choice, ...] = (
+            _choice("Loss by seconds", loss[loss["seconds"] > 0], ("seconds", "seconds in gradients"), "loss", log_x=True),
+            _choice("Loss by steps", loss, ("step", "steps"), "loss"),
+            _choice("Distance", apart, ("step", "steps"), "distance from ad.reverse", log_y=True),
+        )
+        caption = "Logistic regression on 60 samples of the breast cancer data, gradient descent with momentum, from the same start."
+        found.append(("methods", caption, choices))
     if "batches" in course:
         table = course["batches"].table.rename(columns={"loss": "y"})
         table = table.assign(line=[BATCHES.get(b, f"batches of {b}") for b in table["batch"]])
