@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from ..dsl import function, symbols
+from ..dsl.arithmetic import lt, where
 from ..dsl.core import Expr
-from ..dsl.elementary import exp, expm1
+from ..dsl.elementary import exp, expm1, sinh, tanh
 from ..problem import Point, Problem
 
 H = 6.62607015e-34
@@ -13,6 +16,8 @@ K = 1.380649e-23
 """The constant of Boltzmann in J/K, exact since 2019 (CODATA)."""
 C = 299_792_458.0
 """The speed of light in m/s."""
+TERMS = 9
+"""Of the series of y cosh y - sinh y, which for y < 1 is exact to 1/20!."""
 
 
 def _planck() -> Problem:
@@ -35,22 +40,31 @@ def _planck() -> Problem:
     )
 
 
-def _parts(nu: Expr, t: Expr) -> tuple[Expr, Expr, Expr, Expr]:
-    """(B, x = hν/kT, g = x / (1 - exp(-x)), x g'): all derivatives of B are B times polynomials in g and x g' over ν and T."""
+def _parts(nu: Expr, t: Expr) -> tuple[Expr, Expr, Expr]:
+    """(B, x = hν/kT, g = x / (1 - exp(-x))): with x g' = g (1 + x - g) all derivatives are B times polynomials in x and g."""
     x = H * nu / (K * t)
-    g = -x / expm1(-x)
-    return 2 * H / C**2 * nu**3 * (exp(-x) / -expm1(-x)), x, g, g * (1 - g * exp(-x))
+    return 2 * H / C**2 * nu**3 * (exp(-x) / -expm1(-x)), x, -x / expm1(-x)
 
 
 def _gradient(nu: Expr, t: Expr) -> list[Expr]:
-    b, _, g, _ = _parts(nu, t)
+    b, _, g = _parts(nu, t)
     return [b / nu * (3 - g), b / t * g]
 
 
 def _hessian(nu: Expr, t: Expr) -> list[list[Expr]]:
-    b, _, g, slope = _parts(nu, t)
-    mixed = b / nu / t * (g * (3 - g) + slope)
-    return [[b / nu / nu * ((3 - g) * (2 - g) - slope), mixed], [mixed, b / t / t * (g * (g - 1) - slope)]]
+    b, x, g = _parts(nu, t)
+    mixed = b / nu / t * (g * (4 - 2 * g + x))
+    return [[b / nu / nu * (6 - g * (6 - 2 * g + x)), mixed], [mixed, b / t / t * (2 * g * _bend(0.5 * x))]]
+
+
+def _bend(y: Expr) -> Expr:
+    """g - 1 - x/2 = y / tanh(y) - 1 for y = x/2 > 0; below 1 as (y cosh y - sinh y) / sinh y, whose upper part is a series."""
+    near = lt(y, 1.0)
+    small, large = where(near, y, 0.5), where(near, 1.0, y)
+    series: Expr | float = 0.0
+    for k in range(TERMS, 0, -1):
+        series = 2 * k / math.factorial(2 * k + 1) + small**2 * series
+    return where(near, small**3 * series / sinh(small), large / tanh(large) - 1)
 
 
 planck = _planck()
