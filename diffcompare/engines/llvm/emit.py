@@ -180,7 +180,7 @@ class Emitter:
         if self.lanes == 1:
             return self.call(SCALAR_LIBM[name], args)
         if name not in self.target.functions:
-            return self._lanewise(SCALAR_LIBM[name], args)
+            return self.lanewise(SCALAR_LIBM[name], args)
         symbol, lanes = self.target.vector_symbol(name, len(args)), self.target.lanes
         kind = f"<{lanes} x double>"
         self.declarations.add(f"declare {kind} @{symbol}({', '.join([kind] * len(args))})")
@@ -206,7 +206,8 @@ class Emitter:
             joined = [self.line(f"shufflevector {kind} {a}, {kind} {b}, {both}") for a, b in zip(joined[::2], joined[1::2], strict=True)]
         return joined[0]
 
-    def _lanewise(self, symbol: str, args: Sequence[str]) -> str:
+    def lanewise(self, symbol: str, args: Sequence[str]) -> str:
+        """A function of libm in each lane."""
         self.declarations.add(f"declare double @{symbol}({', '.join(['double'] * len(args))})")
         result = "poison"
         for lane in range(self.lanes):

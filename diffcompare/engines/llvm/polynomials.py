@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .coefficients import ERF_SMALL, ERF_TAIL, EXP, LOG
+from .circular import cos, sin
+from .coefficients import ERF_SMALL, ERF_TAIL, EXP, LOG, TANH
 from .registers import Operand, Real, fma, polynomial
 
 LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56")
@@ -98,5 +99,14 @@ def erf(x: Real) -> Real:
     return small.choose(size.compare("olt", 1.0), tail.signed_as(x))
 
 
-KERNELS: dict[str, Callable[[Real], Real]] = {"exp": exp, "gauss": gauss, "log": log, "erf": erf}
+def tanh(x: Real) -> Real:
+    """x + x³ P(x²) below 5/8, 1 - 2 / (exp(2|x|) + 1) beyond; 1.4 ulp."""
+    size = abs(x).at_most(20.0)
+    z = size * size
+    small = fma(size * z, polynomial(z, TANH), size)
+    large = 1.0 - 2.0 / (_exp(size * 2.0) + 1.0)
+    return small.choose(size.compare("olt", 0.625), large).signed_as(x)
+
+
+KERNELS: dict[str, Callable[[Real], Real]] = {"exp": exp, "gauss": gauss, "log": log, "erf": erf, "tanh": tanh, "sin": sin, "cos": cos}
 """By the names of our primitives."""

@@ -114,6 +114,13 @@ class Bits:
         """Zeros come in at the top."""
         return self._with("lshr", places)
 
+    def __xor__(self, other: Bits) -> Bits:
+        return Bits(self.e, self.e.line(f"xor {self.e.integer} {self.name}, {other.name}"))
+
+    @property
+    def is_nonzero(self) -> Truth:
+        return Truth(self.e, self.e.line(f"icmp ne {self.e.integer} {self.name}, {self.e.whole(0)}"))
+
     @property
     def is_negative(self) -> Truth:
         """Whether the sign bit is set."""

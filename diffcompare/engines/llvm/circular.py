@@ -1,0 +1,100 @@
+"""Own kernels of sin and cos: x less a multiple of π/2 in three parts, a polynomial for each, and the quadrant.
+
+Arguments of FAR and beyond go to the C library, lane by lane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .coefficients import COS, SIN
+from .registers import Bits, Real, fma, polynomial
+
+if TYPE_CHECKING:
+    from .emit import Emitter
+
+FAR = 2.0**27
+"""Below, n = x 2/π has 27 bits, and x - n HALF_PI[0] is exact."""
+HALF_PI = (float.fromhex("0x1.921fb54442d18p+0"), float.fromhex("0x1.1a62633145c06p-54"), float.fromhex("0x1.c1cd129024e09p-107"))
+"""π/2 as a sum, of positive parts so that -0.0 less none of it stays -0.0."""
+TWO_OVER_PI = 0.6366197723675814
+SHIFTER = 1.5 * 2.0**52
+
+
+@dataclass(frozen=True)
+class Turn:
+    """sin r and cos r for x = n π/2 + r; bits: those of a double whose lowest are n's."""
+
+    sine: Real
+    cosine: Real
+    bits: Bits
+
+
+def sin(x: Real) -> Real:
+    """0.9 ulp."""
+    return _circular("sin", x, 0)
+
+
+def cos(x: Real) -> Real:
+    """sin one quadrant on; 0.9 ulp."""
+    return _circular("cos", x, 1)
+
+
+def _circular(name: str, x: Real, quadrants: int) -> Real:
+    e = x.e
+    if e.rare is not None:
+        e.rare.append(abs(x).compare("oge", FAR).name)
+        return _turned(e.shared("turn", x, _turn), quadrants)
+    symbol = f"{name}_{e.suffix}"
+    e.declarations.add(_guarded(symbol, name, _beside(e), quadrants))
+    return Real(e, e.line(f"call {e.type} @{symbol}({e.type} {x.name})"))
+
+
+def _beside(e: Emitter) -> Emitter:
+    """An emitter of the same registers for a function of its own."""
+    other = type(e)(e.target, e.lanes)
+    other.inline, other.declarations = True, e.declarations
+    return other
+
+
+def _guarded(symbol: str, name: str, e: Emitter, quadrants: int) -> str:
+    """A function that takes every argument: the kernel, and where a lane is far the C library's value in its place."""
+    x = Real(e, "%x")
+    near = _turned(_turn(x), quadrants)
+    far = abs(x).compare("oge", FAR)
+    some = far.name if e.lanes == 1 else e.line(f"icmp ne i{e.lanes} {e.line(f'bitcast {e.bool} {far.name} to i{e.lanes}')}, 0")
+    before, e.lines = e.lines, []
+    library = e.call(name, ["%x"]) if e.lanes == 1 else e.lanewise(name, ["%x"])
+    mixed = Real(e, library).choose(far, near)
+    return "\n".join(
+        [
+            f"define internal {e.type} @{symbol}({e.type} %x) nounwind {{",
+            *before,
+            f"  br i1 {some}, label %far, label %near",
+            "far:",
+            *e.lines,
+            f"  ret {e.type} {mixed.name}",
+            "near:",
+            f"  ret {e.type} {near.name}",
+            "}",
+        ]
+    )
+
+
+def _turn(x: Real) -> Turn:
+    shifted = fma(x, TWO_OVER_PI, SHIFTER)
+    n = shifted - SHIFTER
+    # no part cancels the one before: below FAR no double is nearer to a multiple of π/2 than 2^-62
+    r = fma(n, -HALF_PI[2], fma(n, -HALF_PI[1], fma(n, -HALF_PI[0], x)))
+    z = r * r
+    sine = fma(r * z, polynomial(z, SIN), r)
+    cosine = fma(z, fma(z, polynomial(z, COS), -0.5), 1.0)
+    # r + r³ P is +0.0 at -0.0, a sum of zeros of both signs
+    return Turn(sine.signed_as(r), cosine, shifted.bits)
+
+
+def _turned(turn: Turn, quadrants: int) -> Real:
+    n = turn.bits + quadrants if quadrants else turn.bits
+    value = turn.cosine.choose((n & 1).is_nonzero, turn.sine)
+    return (value.bits ^ ((n & 2) << 62)).real
