@@ -57,9 +57,10 @@ def course(progress: Callable[[str], None] = lambda what: None) -> Course:
     """All lessons, in some eight seconds of one core.
 
     Columns of their tables: directions: angle (degrees), slope. remainders: h, order, remainder. descent: step, change,
-    first, second (f(x - h g) - f(x), and what Taylor polynomials say of it). methods: method, step, seconds, loss, distance.
-    batches: batch, step, passes, seconds, loss. noise: method, precision, step, excess (loss over the least). losses: loss, status, measured as, quality, moved (distance
-    from the start), unrest (of the loss over the last 10 steps).
+    first, second (f(x - h g) - f(x), and what Taylor polynomials say of it). methods: method, step, seconds (steps times the
+    median time of one), loss, distance. batches: batch, step, passes, seconds, loss. noise: method, precision, step, excess
+    (loss over the least). losses: loss, status, measured as, quality, moved (distance from the start), unrest (of the loss
+    over the last 10 steps).
     """
     found: list[Lesson] = []
     missing: dict[str, None] = {}
@@ -164,6 +165,8 @@ def methods() -> Lesson:
         f"{cost[0][1]} and {seconds(cost[-1][0])} by {cost[-1][1]}; {_accuracy(found)} of the samples held back are classified right."
     )
     table = found.curves[["method", "step", "seconds", "loss", "distance"]]
+    # the busy machine's interruptions, of many steps' length, are no cost of a method
+    table = table.assign(seconds=table["step"] * table["method"].map({m: r.step_s for m, r in runs.items()}))
     return Lesson("methods", "The same model, trained with each family's gradients", table, finding)
 
 
@@ -180,7 +183,8 @@ def batches() -> Lesson:
             "iris_mlp(samples=113, hidden=3)", optimizer="gd", methods="ad.reverse", batch_size=size, steps=passes * (113 // samples)
         )
         (run,) = found.runs
-        tables.append(found.curves.assign(batch=run.batch_size)[["batch", "step", "passes", "seconds", "loss"]])
+        timed = found.curves.assign(batch=run.batch_size, seconds=found.curves["step"] * (run.step_s or 0.0))
+        tables.append(timed[["batch", "step", "passes", "seconds", "loss"]])
         ends.append((run.loss or np.inf, run.batch_size, run.steps, run.step_s or 0.0))
         rises = float(np.mean(np.diff([k.loss for k in run.records]) > 0))
     least, full = min(ends), ends[0]

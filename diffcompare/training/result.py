@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,8 +72,10 @@ class Run:
 
     @property
     def step_s(self) -> float | None:
-        """Seconds a step spent in derivatives."""
-        return self.records[-1].seconds / self.steps if self.records and self.steps else None
+        """Seconds a step spent in derivatives: the median over the recorded ones, which an interruption does not change."""
+        pairs = zip(self.records, self.records[1:], strict=False)
+        each = [(b.seconds - a.seconds) / (b.step - a.step) for a, b in pairs]
+        return statistics.median(each) if each else None
 
 
 SUMMARY = (
