@@ -17,6 +17,7 @@ from .measure.command import recommend
 from .training.command import train
 
 if TYPE_CHECKING:
+    from .measure.changes import Changes
     from .measure.comparison import Comparison
     from .measure.record import Measurement
     from .measure.run import Job
@@ -186,7 +187,7 @@ def report(
     from .measure.plan import QUICK_S, chosen, jobs
     from .measure.progress import measure_all
     from .measure.run import Limits
-    from .report.baseline import changed, read_baseline, text, write_changes
+    from .report.baseline import changed, read_baseline, text
     from .report.page import RECORDS
     from .report.studies import sweep
 
@@ -205,17 +206,18 @@ def report(
     path = out / "data" / RECORDS
     finished = measure_all([*planned, *beside], limits, path)
     found = changed(old, planned, limits, path) if finished and old is not None else None
-    written = _write(problems, planned, out, beside, finished and usual)
+    written = _write(problems, planned, out, beside, finished and usual, found, str(baseline))
     if not finished:
         sys.stderr.write(f"stopped: {written} has what was measured; the same command goes on from there\n")
         raise SystemExit(INTERRUPTED)
     if found is not None:
         typer.echo(text(found, str(baseline)))
-        typer.echo(f"written to {write_changes(found, out, str(baseline))}")
         raise typer.Exit(1 if fail_on and found.regressions else 0)
 
 
-def _write(problems: list[Problem], planned: list[Job], out: Path, beside: list[Job], thorough: bool) -> Path:
+def _write(
+    problems: list[Problem], planned: list[Job], out: Path, beside: list[Job], thorough: bool, changes: Changes | None, baseline: str
+) -> Path:
     """The report of what was planned, from the records and from studies beside them; says how it came out."""
     from rich.console import Console
 
@@ -230,7 +232,7 @@ def _write(problems: list[Problem], planned: list[Job], out: Path, beside: list[
         sys.stderr.write(f"warning: {complaint}\n")
     with Console(stderr=True).status("computing the studies and drawing the page"):
         studies = gathered(problems, records, out / "data", beside, thorough)
-        written = write(out, measured, records.environments, records.complaints, studies=studies)
+        written = write(out, measured, records.environments, records.complaints, studies=studies, changes=changes, baseline=baseline)
     typer.echo(f"{len(measured)} cells: {', '.join(f'{n} {s}' for s, n in by_status(measured))}")
     typer.echo(f"written to {written}")
     return written

@@ -1,8 +1,7 @@
-"""A report against an older one: what changed, in a terminal, in changes.md and in data/changes.csv."""
+"""A report against an older one: what changed, measured again before it is claimed, in words and as rows of a table."""
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ CONFIRMATIONS = 2
 """Times that a cell is measured anew before a change of its speed is claimed: a busy moment does not come three times."""
 COLUMNS = ("change", "problem", "operator", "point", "method", "engine", "what", "before", "after", "ratio", "p")
 LISTED = 40
-"""Changes that a terminal and changes.md show; data/changes.csv has all."""
+"""Changes that a terminal shows; the report and its data/changes.csv have all."""
 
 
 def read_baseline(place: Path, out: Path, name: str) -> Records:
@@ -105,32 +104,11 @@ def rows(found: Sequence[Change]) -> Iterator[tuple[str, ...]]:
 def text(found: Changes, name: str) -> str:
     """For a terminal: the sentences, and a line for each change."""
     lines = [" ".join(part for part in row if part) for row in _readable(found.changes[:LISTED])]
-    return "\n".join([*sentences(found, name), *(f"  {line}" for line in lines), *_more(found)])
+    more = [f"  and {left} more, in the report"] if (left := len(found.changes) - LISTED) > 0 else []
+    return "\n".join([*sentences(found, name), *(f"  {line}" for line in lines), *more])
 
 
 def _readable(found: Sequence[Change]) -> Iterator[tuple[str, ...]]:
     for change, problem, operator, point, method, engine, what, before, after, ratio, p in rows(found):
         of = f"{operator} of {problem}" + (f" at {point}" if point else "")
         yield (f"{change}:", f"{method} on {engine},", f"{of},", f"{what}:", f"{before} → {after}", ratio and f"({ratio}×)", p and f"p {p}")
-
-
-def _more(found: Changes) -> list[str]:
-    return [f"  and {len(found.changes) - LISTED} more, in data/changes.csv"] if len(found.changes) > LISTED else []
-
-
-def write_changes(found: Changes, folder: Path, name: str) -> Path:
-    """changes.md and data/changes.csv in the folder of a report; the path of the first."""
-    with (folder / "data" / "changes.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows(found.changes))
-    lines = ["# What changed", "", *(f"- {s}" for s in sentences(found, name)), ""]
-    if found.changes:
-        lines += [_line(COLUMNS), _line(["---"] * len(COLUMNS)), *map(_line, rows(found.changes[:LISTED])), *_more(found), ""]
-    path = folder / "changes.md"
-    path.write_text("\n".join(lines), encoding="utf-8", newline="\n")
-    return path
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(c.replace("|", "\\|").replace("<", "&lt;") for c in cells) + " |"

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from ..measure.changes import Changes
 from ..measure.environment import Environment
 from ..measure.record import Measurement
 from . import tables
@@ -16,13 +17,15 @@ from .studies import Studies
 
 @dataclass(frozen=True)
 class Given:
-    """complaints: what could not be read."""
+    """complaints: what could not be read. changes: against the older report `baseline`, None without one."""
 
     measurements: Sequence[Measurement]
     environments: Mapping[str, Environment]
     complaints: Sequence[str] = ()
     name: str = "diffcompare"
     studies: Studies = field(default_factory=Studies)
+    changes: Changes | None = None
+    baseline: str = ""
 
     @cached_property
     def cells(self) -> pd.DataFrame:

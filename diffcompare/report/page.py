@@ -11,9 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from ..measure.changes import Changes
 from ..measure.environment import Environment
 from ..measure.record import Measurement, Store
 from . import marked, markup, matrix, tables
+from .baseline import COLUMNS, rows
 from .blocks import Chapter, Figure, Picture
 from .chapters import chapters
 from .definitions import TERMS, place
@@ -31,10 +33,12 @@ def write(
     complaints: Sequence[str] = (),
     name: str = "diffcompare",
     studies: Studies | None = None,
+    changes: Changes | None = None,
+    baseline: str = "",
 ) -> Path:
     """Write the report; the path of report.md. data/records.jsonl is written unless it is there: then the records came from it.
 
-    complaints: what could not be read, shown at the top. Without the extra `report` the charts are left out, and the report
+    complaints: what could not be read, shown at the top. changes: against the older report `baseline`. Without the extra `report` the charts are left out, and the report
     says so. Raises OSError where the folder cannot be written.
     """
     data = folder / "data"
@@ -46,7 +50,7 @@ def write(
             for measurement in measurements:
                 store.add(measurement)
     drawing = find_spec("altair") is not None and find_spec("vl_convert") is not None
-    given = Given(measurements, environments, [*complaints, *([] if drawing else [EXTRA])], name, studies or Studies())
+    given = Given(measurements, environments, [*complaints, *([] if drawing else [EXTRA])], name, studies or Studies(), changes, baseline)
     for label, table in numbers(given).items():
         table.to_csv(data / f"{label}.csv", lineterminator="\n")
     made = chapters(given)
@@ -71,6 +75,8 @@ def numbers(given: Given) -> dict[str, pd.DataFrame]:
         "wrong": tables.wrong(given.cells).set_index("problem"),
         "refused": tables.refused(given.cells).set_index("method"),
     }
+    if given.changes is not None:
+        found["changes"] = pd.DataFrame(list(rows(given.changes.changes)), columns=list(COLUMNS)).set_index("change")
     if studies.curves:
         found["steps"] = pd.concat(studies.curves, names=["problem", "row"]).droplevel("row")
     if studies.swell is not None:

@@ -20,7 +20,8 @@ from diffcompare.measure.progress import measure_all
 from diffcompare.measure.record import Measurement, Records, Store, read
 from diffcompare.measure.run import Job, Limits
 from diffcompare.report import baseline
-from diffcompare.report.baseline import COLUMNS, CONFIRMATIONS, changed, read_baseline, sentences, text, write_changes
+from diffcompare.report.baseline import COLUMNS, CONFIRMATIONS, changed, read_baseline, sentences, text
+from diffcompare.report.page import write
 
 HERE = Environment("cpu", 2, "system", "python 3", "numpy=2", "", "abc", "", "2026-01-01T00:00:00+00:00")
 SAMPLES = tuple(1e-5 * (1 + 0.01 * k) for k in range(10))
@@ -151,10 +152,13 @@ def test_it_is_told_in_words_in_markdown_and_as_csv(tmp_path: Path, planned: lis
     assert sentences(found, "old")[0] == f"against old: 1 worse, {slower} slower, in {len(new)} cells that both have"
     assert "slower: ad.reverse on numpy, gradient of seed_polynomial at" in text(found, "old")
     assert "10.5 us → 13.6 us (1.3×)" in text(found, "old")
-    folder = store(tmp_path / "new", new)
-    markdown = write_changes(found, folder, "old").read_text()
-    assert "&lt;odd\\|name>" in markdown
-    with (folder / "data" / "changes.csv").open() as file:
+    page = write(tmp_path / "new", new, {HERE.id: HERE}, changes=found, baseline="old")
+    assert "## What changed" in page.read_text()
+    assert f"Against old: 1 worse, {slower} slower, in" in page.read_text()
+    html = (tmp_path / "new" / "index.html").read_text()
+    assert "<odd" not in html
+    assert "&lt;odd|name&gt;" in html
+    with (tmp_path / "new" / "data" / "changes.csv").open() as file:
         listed = list(csv.DictReader(file))
     assert tuple(listed[0]) == COLUMNS
     assert len(listed) == len(found.changes)
@@ -189,7 +193,8 @@ def test_the_exit_code_tells_of_a_regression_and_times_of_another_machine_are_re
     assert ran.exit_code == code, ran.output
     assert "another machine: cpu was a calculating clock" in ran.output
     assert ("less accurate: fd.central on numpy" in ran.output) == bool(code)
-    assert (tmp_path / "new" / "changes.md").exists()
+    assert (tmp_path / "new" / "data" / "changes.csv").exists()
+    assert "## What changed" in (tmp_path / "new" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

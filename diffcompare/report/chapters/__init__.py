@@ -9,6 +9,7 @@ from ..given import Given
 from .accuracy import accuracy
 from .answer import answer
 from .appendix import appendix
+from .changes import changes
 from .costs import costs
 from .lessons import lessons
 from .rules import rules
@@ -19,6 +20,7 @@ from .swell import swell
 
 CHAPTERS: tuple[Callable[[Given], Chapter | None], ...] = (
     answer,
+    changes,
     status,
     accuracy,
     step,
