@@ -154,4 +154,4 @@ def _figure(given: Figure, draw: Draw, name: str) -> str:
     if len(shown) > 1:
         options = "".join(f'<option value="{name}-{k}">{escape(c.label)}</option>' for k, c in enumerate(given.choices))
         select = f'<p class="pick"><label>{escape(given.of)} <select autocomplete="off">{options}</select></label></p>'
-    return f'<figure id="{escape(given.name)}">{select}{"".join(shown)}{caption}</figure>'
+    return f'<figure id="figure-{escape(given.name)}">{select}{"".join(shown)}{caption}</figure>'

@@ -63,11 +63,15 @@ class Studies:
 
 
 def study(
-    problems: Sequence[Problem], sweep: Sequence[Measurement] = (), audit: Sequence[Record] = (), course: Course | None = None
+    problems: Sequence[Problem],
+    sweep: Sequence[Measurement] = (),
+    audit: Sequence[Record] = (),
+    course: Course | None = None,
+    survey: bool = True,
 ) -> Studies:
-    """The studies of these problems and of the survey's own functions."""
+    """The studies of these problems, and before them of the survey's own functions."""
     curves: dict[str, pd.DataFrame] = {}
-    chosen = _first("logistic_map(n=4)", problems)
+    chosen = list({p.name: p for p in [*(find("logistic_map(n=4)") if survey else ()), *problems]}.values())
     without = {p.name: f"the first {MOST_CURVES} problems have one" for p in chosen[MOST_CURVES:]}
     for p in chosen[:MOST_CURVES]:
         operations = cost(p.function).operations
@@ -79,14 +83,11 @@ def study(
             without[p.name] = "its result is an array"
         except (Unsupported, TooLarge) as refusal:
             without[p.name] = str(refusal)
-    names = dict.fromkeys([SWEPT, *(p.name.partition("(")[0] for p in problems if p.sizes)])
+    names = dict.fromkeys([*([SWEPT] if survey else ()), *(p.name.partition("(")[0] for p in problems if p.sizes)])
     costs = [t for n in list(names)[:MOST_FAMILIES] if (t := _costs(n)) is not None]
-    return Studies(curves, without, swell_table(), pd.concat(costs, ignore_index=True) if costs else None, sweep, audit, course)
-
-
-def _first(name: str, problems: Sequence[Problem]) -> list[Problem]:
-    """The problem of this name, then the others."""
-    return list({p.name: p for p in [*find(name), *problems]}.values())
+    return Studies(
+        curves, without, swell_table() if survey else None, pd.concat(costs, ignore_index=True) if costs else None, sweep, audit, course
+    )
 
 
 def _costs(name: str) -> pd.DataFrame | None:
@@ -169,14 +170,14 @@ def _crossing(x: np.ndarray[Any, Any], ahead: np.ndarray[Any, Any]) -> float:
 
 
 def gathered(problems: Sequence[Problem], records: Records, data: Path, beside: Sequence[Job] = (), thorough: bool = False) -> Studies:
-    """The studies of a report: those of its problems, what `beside` measured; if thorough the audit and the course, kept in data.
+    """The studies of a report: those of its problems; if thorough the survey's figures, the audit and the course, kept in data.
 
     records: in which the cells of `beside` are found, as far as they are measured.
     """
     wanted = {key for j in beside for c in j.cells for key in j.keys(*c)}
     found = [m for m in records.latest() if m.key in wanted]
     if not thorough:
-        return study(problems, found)
+        return study(problems, found, survey=False)
     here = environment().id
     return study(problems, found, audit_once(data, here), course_once(data, here))
 

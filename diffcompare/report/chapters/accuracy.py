@@ -80,8 +80,10 @@ def _marks(cells: pd.DataFrame, times: pd.Series[float], said: object) -> pd.Dat
             | {"right": bool((taken["status"] == "ok").all()), "tip": tip}
         )
     table = pd.DataFrame(rows, columns=["label", "family", "engine", "time", "error", "right", "tip"])
+    if table.empty:
+        return table
     table = table.assign(front=front(table))
-    return table.assign(label=_labels(table), who=table["label"])
+    return table.assign(who=table["label"], label=_labels(table))
 
 
 def _labels(table: pd.DataFrame) -> list[str]:

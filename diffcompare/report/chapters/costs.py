@@ -49,8 +49,8 @@ def _counted(counted: pd.DataFrame) -> Figure:
             table = known.assign(tip=[f"{r['method']}, n = {r['n']}: {r['ratio']:.3g} times the function" for _, r in known.iterrows()])
             choices.append(Choice(f"{problem}", partial(_draw, table, "size n", "cost of gradient / cost of function"), _refusals(group)))
     caption = (
-        "[Weighted operations](#def-weighted-operations) of the gradient over those of the function. The first is the Helmholtz energy of a "
-        "mixed fluid, figure 5 of the survey; its bound for reverse mode is 6 (Griewank and Walther 2008), whatever n."
+        "[Weighted operations](#def-weighted-operations) of the gradient over those of the function. For reverse mode it stays "
+        "below 6 whatever n (Griewank and Walther 2008). The Helmholtz energy of a mixed fluid is figure 5 of the survey."
     )
     return Figure("scaling", caption, tuple(choices), "Family")
 

@@ -21,7 +21,7 @@ def step(given: Given) -> Chapter | None:
         "The absolute error of each difference against its step h, at the first point of the problem along its first variable, judged "
         "against the certified derivative. Thin dashed lines are what explains it: [truncation](#def-truncation) falls with h, "
         "[rounding](#def-rounding) rises as h falls. Automatic and symbolic derivatives have no step: they are the horizontal lines at the "
-        "bottom. As figure 3 of the survey (Baydin et al. 2018), whose function is the logistic map."
+        "bottom. An error of 0 is not drawn. As figure 3 of the survey (Baydin et al. 2018), whose function is the logistic map."
     )
     blocks: list[Block] = [
         Prose("A difference is never better than its step. Differentiation by rules has no step to choose.", lead=True),
