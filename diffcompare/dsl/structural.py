@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import operator
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -262,8 +263,8 @@ class Scatter(Structural):
             for k, index in enumerate(indices.value):
                 untouched = np.equal(first[k], k)
                 result[index] = moved[k] if untouched else result[index] + moved[k]
-        elif _distinct(indices):
-            result[indices.value] = moved
+        elif (places := distinct_places(indices)) is not None:
+            result[places] = moved
         else:
             np.add.at(result, indices.value, moved)
         return np.moveaxis(result, 0, axis)
@@ -279,8 +280,14 @@ def _first_use(indices: Array) -> Array:
     return first[inverse]
 
 
-def _distinct(indices: Literal) -> bool:
-    return np.unique(indices.value).size == np.size(indices.value)
+@lru_cache(maxsize=256)
+def distinct_places(indices: Literal) -> slice | Array | None:
+    """Where a scatter may assign: a slice for ascending indices at even distances, else the indices; None where one repeats."""
+    places: Array = np.asarray(indices.value)
+    steps = np.diff(places)
+    if steps.size and steps[0] > 0 and np.all(steps == steps[0]):
+        return slice(int(places[0]), int(places[-1]) + 1, int(steps[0]))
+    return places if np.unique(places).size == places.size else None
 
 
 class Concatenate(Structural):

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..dsl.composite import Composite
-from ..dsl.constants import literal
+from ..dsl.constants import Literal, literal
 from ..dsl.contraction import Diagonal, Einsum, EmbedDiagonal
 from ..dsl.core import BOOL, Expr
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
 from ..dsl.shapes import Shape
-from ..dsl.structural import Broadcast, Concatenate, Scatter, Structural, Sum, Take, align
+from ..dsl.structural import Broadcast, Concatenate, Scatter, Structural, Sum, Take, align, distinct_places
 from ..errors import TooLarge, Unsupported
 from .base import Array, Compiled, Engine
 from .kernels import constant_in
@@ -210,7 +210,7 @@ def _structural(node: Expr) -> Callable[..., Any]:
         return lambda *values: _concatenate(values, params[0])
     if isinstance(primitive, Scatter):
         axis, indices, n = params
-        return lambda x: _scatter(x, axis, indices.value, n)
+        return lambda x: _scatter(x, axis, indices, n)
     if isinstance(primitive, Diagonal):
         return lambda x: jnp.diagonal(x, axis1=params[0], axis2=params[1])
     if isinstance(primitive, EmbedDiagonal):
@@ -232,11 +232,16 @@ def _concatenate(values: Sequence[Any], axis: int) -> Any:
     return jnp.concatenate(parts, axis=axis)
 
 
-def _scatter(x: Any, axis: int, indices: Array, n: int) -> Any:
+def _scatter(x: Any, axis: int, indices: Literal, n: int) -> Any:
     import jax.numpy as jnp
+    from jax import lax
 
+    places = distinct_places(indices)
+    if isinstance(places, slice):  # a padding, which XLA fuses with its neighbours, as it does no scatter
+        along = (places.start, n - places.stop, places.step - 1)
+        return lax.pad(x, jnp.zeros((), x.dtype), [along if k == x.ndim + axis else (0, 0, 0) for k in range(x.ndim)])
     moved = jnp.moveaxis(x, axis, 0)
-    return jnp.moveaxis(jnp.zeros((n, *moved.shape[1:]), moved.dtype).at[indices].add(moved), 0, axis)
+    return jnp.moveaxis(jnp.zeros((n, *moved.shape[1:]), moved.dtype).at[indices.value].add(moved), 0, axis)
 
 
 def _source(plan: Schedule) -> str:
