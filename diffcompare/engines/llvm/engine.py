@@ -15,6 +15,7 @@ from ...dsl.function import Function
 from ...dsl.walk import postorder
 from ...errors import Unsupported
 from ...transforms.lower import lower
+from ...transforms.nothing import unit
 from ...transforms.scalarize import scalarize
 from ..base import Compiled, Engine
 from ..schedule import schedule
@@ -53,7 +54,8 @@ class LlvmEngine(Engine):
         keep = has_kernel(target())
         lowered = function.with_outputs(lower(function.outputs, keep))
         entries = partial(self._by_entries, function, lowered)
-        if all(_is_scalar(node) for node in (*postorder(lowered.outputs), *lowered.inputs)):
+        order = postorder(lowered.outputs)
+        if all(_is_scalar(node) for node in (*order, *lowered.inputs)) or any(node.primitive is unit for node in order):
             return entries()
         from .arrays.function import as_arrays
 
