@@ -7,6 +7,7 @@ naming the environment it was taken in by its id. Reports are a function of such
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import math
 import os
@@ -187,12 +188,15 @@ class Store:
 
     Each record is one write of one whole line to a descriptor opened with O_APPEND: two runs at once interleave lines,
     never parts of them, and what an interrupted run has measured is on disk. A last line left without its end by a
-    crash is closed by the next Store, so that it spoils itself only.
+    crash is closed by the next Store, so that it spoils itself only. A packed file is unpacked first.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if packed(self.path).exists():
+            self.path.write_bytes(content(self.path))
+            packed(self.path).unlink()
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
         size = os.fstat(self._descriptor).st_size
         if size:
@@ -242,21 +246,38 @@ class Records(NamedTuple):
 
 
 def read(path: str | os.PathLike[str]) -> Records:
-    """The records of a file, of none if it does not exist.
+    """The records of a file, or of the one that `packed` left in its place; of none if there is neither.
 
     A line that is no record (truncated, foreign, of an unknown kind) is reported with its number; the rest is used.
     """
     records = Records([], {}, [])
     path = Path(path)
-    if not path.exists():
-        return records
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for number, line in enumerate(content(path).split(b"\n"), start=1):
         if line.strip():
             try:
                 _add(records, line)
             except (ValueError, DiffCompareError) as error:  # ValueError: neither UTF-8 nor JSON
                 records.complaints.append(f"{path.name}, line {number} is left out: {_reason(error, line)}")
     return records
+
+
+def packed(path: Path) -> Path:
+    """Where a file of records is kept by gzip: a twentieth of its size, for reports that are committed."""
+    return path.with_name(f"{path.name}.gz")
+
+
+def pack(path: Path) -> Path:
+    """Put the packed file in the place of the plain one; its path."""
+    packed(path).write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
+    path.unlink()
+    return packed(path)
+
+
+def content(path: Path) -> bytes:
+    """What a file of records holds, plain or packed; nothing if there is none."""
+    if path.exists() or not packed(path).exists():
+        return path.read_bytes() if path.exists() else b""
+    return gzip.decompress(packed(path).read_bytes())
 
 
 def _add(records: Records, line: bytes) -> None:

@@ -10,7 +10,7 @@ from ..errors import DiffCompareError
 from ..measure.changes import CHANCE, KINDS, LEAST_RATIO, Change, Changes, changes
 from ..measure.comparison import seconds
 from ..measure.progress import measure_all
-from ..measure.record import Records, read
+from ..measure.record import Records, packed, read
 from ..measure.run import Job, Limits
 
 CONFIRMATIONS = 2
@@ -26,7 +26,7 @@ def read_baseline(place: Path, out: Path, name: str) -> Records:
     Raises DiffCompareError where there are none, none can be read, or they are those of the report to be written at `out`.
     """
     path = place / "data" / name if place.is_dir() else place
-    if not path.is_file():
+    if not path.is_file() and not packed(path).is_file():
         raise DiffCompareError(f"no baseline at {path}: give the folder of an older report, or its data/{name}")
     if path.resolve() == (out / "data" / name).resolve():
         raise DiffCompareError(f"the baseline {place} is the report to be written: choose another folder with --out")

@@ -130,7 +130,13 @@ def _finish(chart: Any, narrow: bool) -> Any:
             labelPadding=4,
         )
         .configure_legend(
-            labelColor=INK, titleColor=SOFT, labelFontSize=size, titleFontSize=size - 1, titleFontWeight="normal", symbolStrokeWidth=2
+            labelColor=INK,
+            titleColor=SOFT,
+            labelFontSize=size,
+            titleFontSize=size - 1,
+            titleFontWeight="normal",
+            symbolStrokeWidth=2,
+            symbolBaseStrokeColor=SOFT,
         )
         .configure_header(labelColor=INK, titleColor=SOFT, labelFontSize=size, labelFontWeight=600, titleFontSize=size)
     )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..measure.changes import Changes
 from ..measure.environment import Environment
-from ..measure.record import Measurement, Store
+from ..measure.record import Measurement, Store, packed
 from . import marked, markup, matrix, tables
 from .baseline import COLUMNS, rows
 from .blocks import Chapter, Figure, Picture
@@ -43,7 +43,7 @@ def write(
     """
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    if not (data / RECORDS).exists():
+    if not ((data / RECORDS).exists() or packed(data / RECORDS).exists()):
         with Store(data / RECORDS) as store:
             for environment in environments.values():
                 store.add(environment)

@@ -16,7 +16,7 @@ import pytest
 
 from diffcompare.errors import DiffCompareError
 from diffcompare.measure.environment import PACKAGES, Environment, code_hash, environment
-from diffcompare.measure.record import Measurement, Store, by_status, dumps, read
+from diffcompare.measure.record import Measurement, Store, by_status, dumps, pack, packed, read
 
 ROW = Measurement(
     problem="p", operator="gradient", method="ad.reverse", family="ad", engine="numpy", status="ok", value=(0.1, -0.0), error_ulp=1.0
@@ -99,6 +99,19 @@ with Store(sys.argv[1]) as store:
     for k in range(200):
         store.add(replace(row, problem="p" + sys.argv[2], point=str(k), value=(0.1,) * 256))
 """
+
+
+def test_packed_records_are_read_and_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with Store(path) as store:
+        store.add(ROW)
+    assert pack(path).name == "r.jsonl.gz"
+    assert not path.exists()
+    assert read(path).measurements == [ROW]
+    with Store(path) as store:
+        store.add(replace(ROW, problem="another"))
+    assert [m.problem for m in read(path).measurements] == [ROW.problem, "another"]
+    assert not packed(path).exists()
 
 
 def test_two_runs_at_once_do_not_corrupt_each_other(tmp_path: Path) -> None:

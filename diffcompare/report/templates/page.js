@@ -73,7 +73,12 @@
   let numbers = null;
   const dialog = document.getElementById("cell");
   const text = (index) => numbers.texts[index];
-  const plain = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : String(Number(value.toPrecision(3))));
+  const plain = (value) => {
+    if (value === null || value === undefined) return "";
+    if (typeof value === "string") return value;
+    const size = Math.abs(value);
+    return size !== 0 && (size >= 1e6 || size < 1e-3) ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  };
   const seconds = (value) => {
     if (value === null || value === undefined) return "";
     const [unit, factor] = value < 1e-6 ? ["ns", 1e9] : value < 1e-3 ? ["µs", 1e6] : value < 1 ? ["ms", 1e3] : ["s", 1];
