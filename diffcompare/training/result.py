@@ -138,9 +138,14 @@ class Training:
         """What was trained on what, in one line."""
         first = self.runs[0]
         held_back = 0 if self.model.held_back is None else len(self.model.held_back)
-        steps = max(r.steps for r in self.runs)
-        what = f"{first.problem}: {first.parameters} parameters, {first.samples} samples, {held_back} held back, {steps} steps"
-        return f"{what}, {first.precision}" if first.precision != "float64" else what
+        what = f"{first.problem}: {first.parameters} parameters, {first.samples} samples, {held_back} held back"
+        how = {
+            "by": {r.optimizer for r in self.runs},
+            "on": {r.engine for r in self.runs},
+            "in": {r.precision for r in self.runs} - {"float64"},
+            "in batches of": {str(r.batch_size) for r in self.runs} - {str(first.samples)},
+        }
+        return "; ".join([what, " ".join(f"{word} {values.pop()}" for word, values in how.items() if len(values) == 1)])
 
     @property
     def summary(self) -> str:
@@ -168,13 +173,12 @@ class Training:
 
     # --- as text ---
 
-    def cells(self) -> list[dict[str, str]]:
-        """The rows of the table as short text."""
-        several = len({r.batch_size for r in self.runs}) > 1
-        return [
+    def cells(self, width: int = 1000) -> list[dict[str, str]]:
+        """The rows of the table as short text: what tells the runs apart, and the columns that have room in so many characters."""
+        rows = [
             {
                 "optimizer": r.optimizer,
-                **({"batch": str(r.batch_size)} if several else {}),
+                "batch": str(r.batch_size),
                 "method": r.method,
                 "engine": r.engine,
                 "status": r.status,
@@ -187,13 +191,18 @@ class Training:
             }
             for r in self.runs
         ]
+        dropped = {n for n in ("optimizer", "batch", "engine") if len({row[n] for row in rows}) == 1}
+        for name in ("prepare", "steps", "distance"):
+            if sum(max(len(v) for v in (n, *(row[n] for row in rows))) + 3 for n in rows[0] if n not in dropped) > width:
+                dropped.add(name)
+        return [{n: v for n, v in row.items() if n not in dropped} for row in rows]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
-        rows = self.cells()
+        rows = self.cells(options.max_width)
         table = Table(box=SIMPLE_HEAD, title=Text(self.title), title_justify="left", pad_edge=False)
         for name in rows[0]:
             words = name in ("optimizer", "method", "engine", "status")

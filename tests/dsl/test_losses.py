@@ -107,8 +107,7 @@ def _exact(z: list[float], y: list[float]) -> tuple[float, list[float]]:
         return float(value), [float(x / total - t) for x, t in zip(e, y, strict=True)]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "engine"), [(m, e) for m in METHODS for e in ENGINES if e != "jax" or m == "ad.reverse"])
 @pytest.mark.parametrize(("z", "true"), list(itertools.product(LOGITS, (0, 1))))
 def test_cross_entropy_keeps_its_digits(z: list[float], true: int, method: str, engine: str) -> None:
     logits, targets = dc.symbol("z", shape=(3,)), dc.symbol("y", shape=(3,))
