@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import numpy as np
 
@@ -23,20 +23,27 @@ REAL = "real"
 BOOL = "bool"
 
 
-class Expr:
+class _Made:
+    """A node while it is made: assigning to it is allowed, until it becomes an Expr."""
+
+    __slots__ = ("__weakref__", "args", "dtype", "params", "primitive", "shape")
+
+    def __init__(self, primitive: Primitive, args: tuple[Expr, ...], params: tuple[Any, ...], shape: Shape, dtype: str) -> None:
+        self.primitive = primitive
+        self.args = args
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+
+
+class Expr(_Made):
     """One node: a primitive applied to argument nodes with static parameters.
 
     shape: the core shape; leading axes that an argument has beyond it when the function is called are batch axes.
     dtype: REAL or BOOL. `==` and `<` build elementwise comparisons, as in NumPy; use `is` for identity.
     """
 
-    __slots__ = ("__weakref__", "args", "dtype", "params", "primitive", "shape")
-
-    primitive: Primitive
-    args: tuple[Expr, ...]
-    params: tuple[Any, ...]
-    shape: Shape
-    dtype: str
+    __slots__ = ()
 
     __array_priority__ = 1000
 
@@ -54,24 +61,32 @@ class Expr:
     # --- arithmetic: every operator is a function of the same name in the table FUNCTIONS ---
 
     def __add__(self, other: Any) -> Expr:
+        if type(other) is Expr:  # as _binary would, two calls sooner: most nodes of a graph are made here
+            return PRIMITIVES["add"].apply((self, other))
         return _binary("add", self, other)
 
     def __radd__(self, other: Any) -> Expr:
         return _binary("add", other, self)
 
     def __sub__(self, other: Any) -> Expr:
+        if type(other) is Expr:  # as _binary would, two calls sooner: most nodes of a graph are made here
+            return PRIMITIVES["sub"].apply((self, other))
         return _binary("sub", self, other)
 
     def __rsub__(self, other: Any) -> Expr:
         return _binary("sub", other, self)
 
     def __mul__(self, other: Any) -> Expr:
+        if type(other) is Expr:  # as _binary would, two calls sooner: most nodes of a graph are made here
+            return PRIMITIVES["mul"].apply((self, other))
         return _binary("mul", self, other)
 
     def __rmul__(self, other: Any) -> Expr:
         return _binary("mul", other, self)
 
     def __truediv__(self, other: Any) -> Expr:
+        if type(other) is Expr:  # as _binary would, two calls sooner: most nodes of a graph are made here
+            return PRIMITIVES["div"].apply((self, other))
         return _binary("div", self, other)
 
     def __rtruediv__(self, other: Any) -> Expr:
@@ -275,14 +290,6 @@ class Expr:
         return f"$${latex(self)}$$"
 
 
-_new = object.__new__
-_set_primitive = Expr.__dict__["primitive"].__set__
-_set_args = Expr.__dict__["args"].__set__
-_set_params = Expr.__dict__["params"].__set__
-_set_shape = Expr.__dict__["shape"].__set__
-_set_dtype = Expr.__dict__["dtype"].__set__
-
-
 class _Reference(weakref.ref[Expr]):
     """A weak reference that knows its key, so that a dead node leaves the table."""
 
@@ -301,21 +308,25 @@ def _forget(reference: _Reference) -> None:
             del _nodes[reference.key]
 
 
+def _known(key: tuple[Any, ...]) -> Expr | None:
+    reference = _nodes.get(key)
+    return None if reference is None else reference()
+
+
 def intern(primitive: Primitive, args: tuple[Expr, ...], params: tuple[Any, ...], shape: Shape, dtype: str) -> Expr:
     """The one node with these parts."""
-    key = (primitive, params, *map(id, args))
+    # of numbers alone where there are no parameters, so that the garbage collector leaves it out
+    key = (id(primitive), params, *map(id, args)) if len(args) != 2 else (id(primitive), params, id(args[0]), id(args[1]))
+    node = _known(key)
+    if node is not None:
+        return node
     with _lock:
-        reference = _nodes.get(key)
-        if reference is not None:
-            node = reference()
-            if node is not None:
-                return node
-        node = _new(Expr)
-        _set_primitive(node, primitive)
-        _set_args(node, args)
-        _set_params(node, params)
-        _set_shape(node, shape)
-        _set_dtype(node, dtype)
+        node = _known(key)
+        if node is not None:
+            return node
+        made: Any = _Made(primitive, args, params, shape, dtype)
+        made.__class__ = Expr  # a third of the time of setting each slot past __setattr__
+        node = cast("Expr", made)
         reference = _Reference(node, _forget)
         reference.key = key
         _nodes[key] = reference

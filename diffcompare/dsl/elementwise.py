@@ -71,7 +71,7 @@ class Elementwise(Primitive):
     bounds: for a path of arguments, (0, 1) being d²/dx dy and () the value, the error allowed to that derivative where it
     is not PROMISE.
     promised: the highest order of derivative with a bound, 2 but for functions that are themselves derivatives of others.
-    simplify(*args): a float-exact simpler expression, or None.
+    simplify(*args): a float-exact simpler expression, or None; of several arguments it is asked when one is a constant.
     """
 
     def __init__(
@@ -120,21 +120,24 @@ class Elementwise(Primitive):
     def __call__(self, *args: Any) -> Expr:
         if len(args) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} argument{'s' * (self.arity != 1)}, got {len(args)}")
-        return self.apply([a if isinstance(a, Expr) else constant(a) for a in args])
+        for a in args:
+            if type(a) is not Expr:
+                return self.apply([a if isinstance(a, Expr) else constant(a) for a in args])
+        return self.apply(args)
 
     def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
         shape = args[0].shape
+        simplify = self.simplify if self.arity == 1 else None
         for a in args:
             if a.dtype is not REAL and not self.takes_bool:
-                args = [FUNCTIONS["real"](a) for a in args]
-                break
-        for a in args:
-            if a.shape != shape:
+                return self.apply([FUNCTIONS["real"](a) for a in args])
+            if a.shape is not shape and a.shape != shape:
                 shape = joint_shape(self.name, [a.shape for a in args])
-                args = [broadcast(a, shape) for a in args]
-                break
-        if self.simplify is not None:
-            simpler = self.simplify(*args)
+                return self.apply([broadcast(a, shape) for a in args])
+            if a.primitive is CONSTANT or a.primitive is broadcast_:
+                simplify = self.simplify
+        if simplify is not None:
+            simpler = simplify(*args)
             if simpler is not None:
                 return simpler
         return intern(self, tuple(args), (), shape, self.dtype)
