@@ -120,16 +120,18 @@ class _Preparations:
     def __init__(self, question: Question, method: Differentiator, engine: Engine, budget_s: float) -> None:
         self._prepare: Callable[[], Derivative] = partial(prepared, question, method, engine)
         self._arguments = arguments(question, 0)
-        self._left_s = budget_s
-        self._left = SAMPLES - 1  # the first preparation, before the answers, was the first sample
+        self._budget_s = budget_s
+        self._taken = 1  # the first preparation, before the answers, was the first sample
+        self._shortest_s = 0.0
 
     def __call__(self) -> Sample:
-        if not self._left or self._left_s <= 0:
+        if self._taken == SAMPLES or self._taken * self._shortest_s > self._budget_s:
             return Sample()
         values, along = self._arguments
         with collector_parked():
             derivative = self._prepare()
             first_s = _seconds(partial(derivative, *values, **along))
-        self._left -= 1
-        self._left_s -= derivative.derive_s + derivative.compile_s + first_s
-        return Sample((derivative.derive_s, derivative.compile_s, first_s))
+        seconds = (derivative.derive_s, derivative.compile_s, first_s)
+        self._shortest_s = min(self._shortest_s, sum(seconds)) if self._taken > 1 else sum(seconds)
+        self._taken += 1
+        return Sample(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,12 @@ SAMPLES = 10
 SHORTEST_BATCH_S = 2e-4
 """A batch lasts at least this long, so that the clock's own cost, below 1e-7 s, stays under a thousandth of it."""
 SPARE = 1.5
-"""A further sample is taken while it stays within the budget times this."""
+"""A further sample is taken while all would fit within the budget times this."""
+ENOUGH = 0.8
+"""A batch fills its share if it lasts this part of it."""
+LONG_S = 0.25
+"""What takes so long is not repeated to see whether it was interrupted."""
+MOST_CALLS = 10**9
 
 
 class Summary(NamedTuple):
@@ -71,8 +77,9 @@ def collector_parked() -> Iterator[None]:
 class Repeated:
     """A call that has been made before, sampled one batch at a time, so that others may be sampled between.
 
-    The first sample finds how many calls fill a share of budget_s, SAMPLES such shares and one to find it. Where one call
-    takes longer than that, fewer samples are taken, at least one. The cost of the loop, some 10 ns a call, is part of each.
+    The first sample finds how many calls fill a share of budget_s, SAMPLES such shares and as much to find it. Where one call
+    takes longer than that, fewer samples are taken, at least one. What a busy machine adds to some batches costs no samples:
+    the shortest so far tells how long one takes. The cost of the loop, some 10 ns a call, is part of each.
     """
 
     def __init__(self, call: Callable[[], object], budget_s: float, samples: int = SAMPLES) -> None:
@@ -80,24 +87,31 @@ class Repeated:
         self.budget_s = budget_s
         self.share_s = max(budget_s / (samples + 1), SHORTEST_BATCH_S)
         self.left = samples
+        self.taken = 0
         self.calls = 0
-        self.spent_s = 0.0
-        self._last_s = 0.0
+        self._shortest_s = math.inf
 
     def sample(self) -> float | None:
         """Seconds a call, the mean over one batch; None once there are samples enough, or no time for another."""
-        if not self.left or (self.calls and self.spent_s + self._last_s > SPARE * self.budget_s):
+        if not self.left or (self.taken and (self.taken + 1) * self._shortest_s > SPARE * self.budget_s):
             return None
         self.left -= 1
+        self.taken += 1
         with collector_parked():
-            self._last_s = _batch(self.call, self.calls) if self.calls else self._calibrate()
-        self.spent_s += self._last_s
-        return self._last_s / self.calls
+            seconds = _batch(self.call, self.calls) if self.calls else self._calibrate()
+        self._shortest_s = min(self._shortest_s, seconds)
+        return seconds / self.calls
 
     def _calibrate(self) -> float:
-        """Grow the batch until it fills its share; the seconds of the last one."""
+        """Grow the batch until it fills its share, twice, unless one call takes LONG_S; the seconds of the shorter one."""
         self.calls, seconds = 1, _batch(self.call, 1)
-        while seconds < 0.8 * self.share_s and self.calls < 10**9:
+        while self.calls < MOST_CALLS:
+            if seconds >= ENOUGH * self.share_s:
+                if seconds >= LONG_S:
+                    break
+                seconds = min(seconds, _batch(self.call, self.calls))
+                if seconds >= ENOUGH * self.share_s:
+                    break
             fitting = round(self.calls * self.share_s / seconds) if seconds > 0 else 10 * self.calls
             self.calls = max(self.calls + 1, min(10 * self.calls, fitting))
             seconds = _batch(self.call, self.calls)

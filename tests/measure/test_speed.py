@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable
 
 import pytest
@@ -56,11 +55,31 @@ def test_a_summary_has_the_least_the_quartiles_and_the_greatest() -> None:
     assert speed.summary([]) is None
 
 
-def test_a_call_longer_than_the_budget_is_made_once() -> None:
-    calls: list[float] = []
-    timing = steady(lambda: calls.append(time.sleep(0.05) or 0.0), 0.01)  # type: ignore[func-returns-value]
-    assert len(calls) == 1
-    assert len(timing.samples) == 1
+def test_a_call_longer_than_the_budget_is_made_as_seldom_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice where it is short enough to see whether it was interrupted, once where it is long."""
+    clock = Clock(monkeypatch)
+    for seconds, calls in ((0.05, 2), (0.3, 1)):
+        clock.now = 0.0
+        timing = speed.steady(clock.call_of(seconds), 0.01)
+        assert timing.samples == pytest.approx([seconds])
+        assert clock.now == pytest.approx(calls * seconds)
+
+
+def test_a_busy_machine_costs_no_samples_and_does_not_spoil_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption of 30 ms at the very first call, and at every fourth batch after it."""
+    clock = Clock(monkeypatch)
+    call = clock.call_of(1e-6)
+    batches = iter(range(1000))
+
+    def batch(repeated: Callable[[], object], calls: int) -> float:
+        interruption = 0.03 if next(batches) % 4 == 0 else 0.0
+        return calls * 1e-6 + interruption
+
+    monkeypatch.setattr(speed, "_batch", batch)
+    timing = speed.steady(call, 0.02)
+    assert len(timing.samples) == speed.SAMPLES
+    assert timing.calls > 1000
+    assert timing.best == pytest.approx(1e-6)
 
 
 def test_the_collector_is_parked_and_restored() -> None:
