@@ -16,7 +16,6 @@ from ...dsl.elementwise import number
 from ...errors import Unsupported
 from ..schedule import Schedule
 from .loops import batch
-from .division import quotient, shared_divisors
 from .polynomials import KERNELS
 from .powers import emitted, has_power
 from .registers import Real
@@ -77,8 +76,6 @@ class Emitter:
         self._count = 0
         self._known: dict[tuple[str, str], Real] = {}
         self._shared: dict[tuple[str, str], Any] = {}
-        self.divisors: set[Expr] = set()
-        """What is divided by several times."""
 
     def _vector(self, scalar: str) -> str:
         return scalar if self.lanes == 1 else f"<{self.lanes} x {scalar}>"
@@ -117,8 +114,6 @@ class Emitter:
             scale = _exact_reciprocal(number(node.args[1]))
             if scale is not None:
                 return self.line(f"fmul {self.type} {args[0]}, {self.constant(scale)}")
-            if node.args[1] in self.divisors:
-                return quotient(node.args[0], Real(self, args[0]), Real(self, args[1])).name
         return self.apply(node.primitive.name, args)
 
     def apply(self, name: str, args: Sequence[str]) -> str:
@@ -309,8 +304,6 @@ _SHAPED: dict[str, Callable[[Emitter, Sequence[str]], str]] = {
 def body(plan: Schedule, emitter: Emitter, inputs: Sequence[str]) -> list[str]:
     """The registers of the outputs, for registers of the inputs."""
     registers: dict[Expr, str] = dict(zip(plan.inputs, inputs, strict=True))
-    if emitter.target.fma:
-        emitter.divisors = shared_divisors(plan.body)
     registers.update({c: emitter.constant(literal(c)) for c in plan.constants})
     for node in (*plan.prelude, *plan.body):
         registers[node] = emitter.operation(node, [registers[a] for a in node.args])
