@@ -26,7 +26,8 @@ class LeastSquares:
     """m residuals F of n variables x with derivatives worked out by hand.
 
     x: the input, shape (n,). residuals: F(x), (m,). jacobian: ∂F_i/∂x_j, (m, n). curvature: from weights w, (m,), the sum
-    Σ w_i ∇²F_i, (n, n); None where all residuals are linear. points: by label the values of x, the start first.
+    Σ w_i ∇²F_i, (n, n); None where all residuals are linear. points: by label the values of x, the start first. normal: JᵀJ in
+    a form that keeps more digits than the product of the matrices, where there is one.
     """
 
     x: Expr
@@ -34,6 +35,7 @@ class LeastSquares:
     jacobian: Expr
     curvature: Callable[[Expr], Expr] | None
     points: Mapping[str, Any] = field(default_factory=dict)
+    normal: Expr | None = None
 
     def residual_function(self, name: str) -> Function:
         """F with its Jacobian."""
@@ -41,7 +43,7 @@ class LeastSquares:
 
     def objective(self, name: str) -> Function:
         """f = Σ F_i² with its gradient 2 JᵀF and its Hessian 2 (JᵀJ + Σ F_i ∇²F_i)."""
-        hessian = 2 * einsum("ij,ik->jk", self.jacobian, self.jacobian)
+        hessian = 2 * (einsum("ij,ik->jk", self.jacobian, self.jacobian) if self.normal is None else self.normal)
         if self.curvature is not None:
             hessian = hessian + 2 * self.curvature(self.residuals)
         return function(
