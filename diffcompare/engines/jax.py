@@ -19,10 +19,10 @@ from ..dsl.core import BOOL, Expr
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
 from ..dsl.shapes import Shape
-from ..dsl.structural import Broadcast, Concatenate, Scatter, Structural, Sum, Take, align, distinct_places
+from ..dsl.structural import Broadcast, Concatenate, Scatter, Structural, Sum, Take, align
 from ..errors import TooLarge, Unsupported
 from .base import Array, Compiled, Engine
-from .kernels import constant_in
+from .kernels import constant_in, runs
 from .schedule import Schedule, schedule
 
 LIMIT = 10_000
@@ -236,10 +236,15 @@ def _scatter(x: Any, axis: int, indices: Literal, n: int) -> Any:
     import jax.numpy as jnp
     from jax import lax
 
-    places = distinct_places(indices)
-    if isinstance(places, slice):  # a padding, which XLA fuses with its neighbours, as it does no scatter
-        along = (places.start, n - places.stop, places.step - 1)
-        return lax.pad(x, jnp.zeros((), x.dtype), [along if k == x.ndim + axis else (0, 0, 0) for k in range(x.ndim)])
+    stretches = runs(np.asarray(indices.value))
+    if stretches and all(step > 0 for _, _, _, step in stretches):
+        total = None
+        for position, index, count, step in stretches:  # paddings, which XLA fuses with their neighbours, as it does no scatter
+            part = lax.slice_in_dim(x, position, position + count, axis=x.ndim + axis)
+            along = (index, n - index - step * (count - 1) - 1, step - 1)
+            padded = lax.pad(part, jnp.zeros((), x.dtype), [along if k == x.ndim + axis else (0, 0, 0) for k in range(x.ndim)])
+            total = padded if total is None else total + padded
+        return total
     moved = jnp.moveaxis(x, axis, 0)
     return jnp.moveaxis(jnp.zeros((n, *moved.shape[1:]), moved.dtype).at[indices.value].add(moved), 0, axis)
 

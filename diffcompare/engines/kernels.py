@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..dsl.constants import NORMAL_MIN, literal
 from ..dsl.contraction import Einsum
 from ..dsl.core import Expr
 from ..dsl.elementwise import Elementwise
-from ..dsl.structural import Broadcast, Reshape, Slice, Structural, align, broadcast_value
+from ..dsl.structural import Broadcast, Reshape, Scatter, Slice, Structural, align, broadcast_value
 from ..errors import Unsupported
 
 Array = np.ndarray[Any, Any]
@@ -61,6 +62,8 @@ def constant_in(node: Expr, dtype: np.dtype[Any]) -> Any:
 def chain_mul(p: Any, t: Any) -> Any:
     """p t, with 0 where one is exactly zero and the other infinite."""
     product = np.multiply(p, t)
+    if math.isfinite(np.add.reduce(product, axis=None)):  # nothing undefined among the terms
+        return product
     undefined = np.isnan(product)
     if undefined.any():
         product = np.where(undefined & ~(np.isnan(p) | np.isnan(t)), 0.0, product)
@@ -106,9 +109,54 @@ def _structural_kernel(node: Expr) -> Kernel:
         return lambda x: x[key]
     if isinstance(primitive, Einsum) and len(node.args) == 2:
         return _product_kernel(node)
+    if isinstance(primitive, Scatter):
+        return _scatter_kernel(node)
     assert isinstance(primitive, Structural)
     evaluate = primitive.evaluate
     return lambda *values: evaluate(params, *map(np.asarray, values))  # a constant may arrive as a float
+
+
+def _scatter_kernel(node: Expr) -> Kernel:
+    """Each stretch of evenly spaced indices as one addition to a slice; entry by entry where there are too many."""
+    axis, indices, n = node.params
+    stretches = runs(indices.value)
+    if stretches is None:
+        primitive, params = node.primitive, node.params
+        assert isinstance(primitive, Structural)
+        return lambda x: primitive.evaluate(params, np.asarray(x))
+    tail = (slice(None),) * (-axis - 1)
+    places = [((..., slice(p, p + count), *tail), (..., _slice(i, count, step), *tail)) for p, i, count, step in stretches]
+
+    def scatter(x: Array) -> Array:
+        shape = list(x.shape)
+        shape[axis] = n
+        result = np.zeros(shape, float if x.dtype == bool else x.dtype)
+        for source, target in places:
+            result[target] += x[source]
+        return result
+
+    return scatter
+
+
+def _slice(start: int, count: int, step: int) -> slice:
+    stop = start + step * count
+    return slice(start, None if stop < 0 else stop, step)
+
+
+def runs(indices: Array, most: int = 16) -> list[tuple[int, int, int, int]] | None:
+    """(position, index, count, step) of the stretches in which flat indices are evenly spaced; None for more than `most`."""
+    found: list[tuple[int, int, int, int]] = []
+    at = 0
+    steps = np.diff(indices)
+    while at < len(indices):
+        if len(found) == most:
+            return None
+        step = int(steps[at]) if at < len(steps) and steps[at] else 1
+        others = steps[at:] != step
+        count = int(np.argmax(others)) + 1 if others.any() else len(indices) - at
+        found.append((at, int(indices[at]), count, step))
+        at += count
+    return found
 
 
 def aligner(node: Expr) -> Kernel:
@@ -132,7 +180,11 @@ def _product_kernel(node: Expr) -> Kernel:
     natural = [*shared, *rows, *columns]
     order_output = [natural.index(c) - len(natural) for c in output]
 
+    plain = _plain_product(left, right, output) if len(summed) == 1 and not shared else None
+
     def product(a: Array, b: Array) -> Array:
+        if plain is not None and a.ndim == len(left) and b.ndim == len(right):
+            return plain(a, b)
         a, b = _arranged(a, order_left, flat_left), _arranged(b, order_right, flat_right)
         if not shared and a.ndim == 2 and b.ndim > 2 and b.shape[-1] == 1:
             c = (b[..., 0] @ a.T)[..., None]  # one product for a batch of vectors, not one for each
@@ -142,6 +194,18 @@ def _product_kernel(node: Expr) -> Kernel:
         return _arranged(c, order_output, None)
 
     return product
+
+
+def _plain_product(left: str, right: str, output: str) -> Callable[[Array, Array], Array] | None:
+    """A product of vectors and matrices without a batch, summed over one label; None for more axes."""
+    if max(len(left), len(right)) > 2:
+        return None
+    (summed,) = set(left) & set(right)
+    rows, columns = left.replace(summed, ""), right.replace(summed, "")
+    last, first = left[-1] == summed, right[0] == summed
+    if rows + columns == output:
+        return lambda a, b: np.dot(a if last else a.T, b if first else b.T)
+    return lambda a, b: np.dot(b.T if first else b, a.T if last else a)
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -20,9 +20,6 @@ from .base import Array, Compiled, Engine
 from .kernels import Kernel, aligner, constant_in, kernel
 from .schedule import SOURCE_LIMIT, Schedule, lifetimes, schedule
 
-LARGE = 1024
-"""Entries from which an array is let go as soon as it has been read; without a batch, `del` costs more than a smaller one is worth."""
-
 
 class NumpyEngine(Engine):
     """NumPy ufuncs; takes every Function."""
@@ -188,11 +185,15 @@ def _compiled_source(compiled: NumpyCompiled, batch: bool) -> tuple[Callable[...
     lines: list[str] = []
     for k, step in enumerate(compiled._instructions):
         names[step.node] = f"t{k}"
-        arguments = [_argument(a, thin, names, space, compiled) for a, thin in step.arguments]
+        if not batch and not step.node.shape and step.node.primitive.name in _OPERATORS:
+            space["chain_mul_number"] = chain_mul_number
+            lines.append(f"    t{k} = {_OPERATORS[step.node.primitive.name].format(*(names[a] for a in step.node.args))}")
+            continue
+        arguments = [_argument(a, thin, names, space, compiled, batch) for a, thin in step.arguments]
         if step.donor is not None and (batch or step.donor_single):
             arguments.append(f"out={names[step.donor]}")
         lines.append(f"    t{k} = {_call_name(step, space, header)}({', '.join(arguments)})")
-        dead = [names[n] for n in step.free if n in names and (batch or n.size >= LARGE)]
+        dead = [names[n] for n in step.free if n in names and n is not step.donor and (batch or n.shape)]
         if dead:
             lines.append(f"    del {', '.join(dead)}")
     inputs = ", ".join(names[i] for i in plan.inputs)
@@ -202,12 +203,25 @@ def _compiled_source(compiled: NumpyCompiled, batch: bool) -> tuple[Callable[...
     return space["run"], source
 
 
-def _argument(a: Expr, thin: bool, names: dict[Expr, str], space: dict[str, Any], compiled: NumpyCompiled) -> str:
+_OPERATORS = {
+    "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}", "lt": "{0} < {1}", "le": "{0} <= {1}",
+    "eq": "{0} == {1}", "ne": "{0} != {1}", "chain_mul": "chain_mul_number({0}, {1})",
+}  # fmt: skip
+"""What is done with NumPy's numbers by operators where there is no batch: the same results as by ufuncs, at a fifth of the time."""
+
+
+def chain_mul_number(p: Any, t: Any) -> Any:
+    """p t of numbers, with 0 where one is exactly zero and the other infinite."""
+    product = p * t
+    return product if product == product or p != p or t != t else np.zeros_like(product)
+
+
+def _argument(a: Expr, thin: bool, names: dict[Expr, str], space: dict[str, Any], compiled: NumpyCompiled, batch: bool) -> str:
     if not thin:
         return names[a]
     inner = a.args[0]
-    if number(inner) is not None and not inner.shape:
-        return names[inner] if inner in names else names[a]
+    if not inner.shape and (not batch or number(inner) is not None):
+        return names[inner] if inner in names else names[a]  # a number needs no axes
     key = f"thin_{len(a.args[0].shape)}_{len(a.shape)}"
     space[key] = compiled._aligned[a]
     return f"{key}({names[inner]})"

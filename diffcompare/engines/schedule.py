@@ -9,6 +9,8 @@ from ..dsl.core import CONSTANT, INPUT, Expr
 from ..dsl.function import Function
 from ..transforms.lower import lower
 from ..transforms.order import evaluation_order
+from ..transforms.products import pairwise
+from ..transforms.tidy import tidied
 
 SOURCE_LIMIT = 20_000
 """Up to this many instructions an engine prints source and compiles it; beyond, it runs a tape (compile() is superlinear)."""
@@ -36,6 +38,10 @@ def schedule(function: Function, keep: Callable[[Expr], bool] = lambda node: Fal
     """The instructions of a function, composites written out except those that the caller keeps."""
     outputs = lower(function.outputs, keep)
     order = evaluation_order(outputs)
+    if len(order) <= SOURCE_LIMIT:
+        fewer = tidied(pairwise(outputs))
+        if any(a is not b for a, b in zip(fewer, outputs, strict=True)):
+            outputs, order = fewer, evaluation_order(fewer)
     depends = _dependencies(order, function.inputs)
     constants = tuple(n for n in order if n.primitive is CONSTANT)
     inner = [n for n in order if n.args]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from ....dsl.core import Expr
 from ....dsl.elementwise import Elementwise
 from ....dsl.shapes import Shape
 from ....dsl.structural import Broadcast, Concatenate, Label, Reshape, Scatter, Slice, Transpose
+from ...kernels import runs
 
 BATCH = -1
 """The length of the batch axis, known when the function is called."""
@@ -123,13 +121,13 @@ def pieces(node: Expr) -> tuple[int, list[Piece]] | None:
         found = _parts(node)
     elif isinstance(node.primitive, Scatter):
         axis, indices, _ = node.params
-        runs = unit_runs(indices.value)
-        if runs is None:
+        stretches = runs(indices.value, PIECES)
+        if stretches is None or any(abs(step) != 1 for _, _, _, step in stretches):
             return None
         (x,) = node.args
         joined = isinstance(x.primitive, Concatenate) and x.params == (axis,)
         parts = _parts(x) if joined else [Piece(0, x.shape[axis], x, 1, 0)]
-        found = [piece for run in runs for part in parts for piece in _moved(part, *run)]
+        found = [piece for run in stretches for part in parts for piece in _moved(part, *run)]
     else:
         return None
     return (axis, found) if len(found) <= PIECES else None
@@ -151,20 +149,3 @@ def _moved(part: Piece, position: int, index: int, count: int, step: int) -> lis
     ends = sorted((index + step * (low - position), index + step * (high - 1 - position)))
     # entry i is at position + step (i - index), there the part's entry at that place + offset
     return [Piece(ends[0], ends[1] + 1, part.source, step, position - step * index + part.offset)]
-
-
-def unit_runs(indices: np.ndarray[Any, Any]) -> list[tuple[int, int, int, int]] | None:
-    """(position, index, count, step) of the stretches along which indices rise by 1 or fall by 1; None beyond PIECES."""
-    if not len(indices):
-        return []
-    steps = np.diff(indices)
-    runs, at = [], 0
-    while at < len(indices):
-        step = int(steps[at]) if at < len(steps) and abs(steps[at]) == 1 else 1
-        rest = steps[at:] != step
-        count = int(np.argmax(rest)) + 1 if rest.any() else len(indices) - at
-        runs.append((at, int(indices[at]), count, step))
-        at += count
-        if len(runs) > PIECES:
-            return None
-    return runs

@@ -16,7 +16,7 @@ from ....dsl.core import Expr
 from ....dsl.function import Function
 from ....transforms.cost import cost
 from ....transforms.products import pairwise as pairwise_products
-from ....transforms.signs import fewer_signs
+from ....transforms.tidy import tidied
 from ...base import Array, Compiled
 from ...kernels import constant_in, kernel
 from ...schedule import Schedule, schedule
@@ -52,7 +52,7 @@ def as_arrays(
     entries: compiles it written out entry by entry. Batches of small functions go there: one vector holds an entry of
     several points, where a loop over a short array would leave most of it empty.
     """
-    outputs = fewer_signs(pairwise_products(lowered.outputs, sums=True))
+    outputs = tidied(pairwise_products(lowered.outputs, sums=True))
     plan = schedule(lowered.with_outputs(outputs), keep)
     operations = cost(lowered).operations
     if len(plan.body) > NODES or operations <= ENTRIES_A_NODE * len(plan.body):

@@ -40,7 +40,7 @@ class FunctionText:
     def emitter(self, lanes: int) -> Emitter:
         """The emitter of this width, writing here."""
         if lanes not in self._emitters:
-            self._emitters[lanes] = _Lines(self, lanes)
+            self._emitters[lanes] = _Lines(self.target, lanes, self)
         return self._emitters[lanes]
 
     def memory(self, kind: str) -> str:
@@ -77,14 +77,13 @@ class FunctionText:
 
 
 class _Lines(Emitter):
-    """An emitter that writes into a function among others."""
+    """An emitter that writes into a function among others; without one into lines of its own, as any emitter."""
 
-    def __init__(self, function: FunctionText, lanes: int) -> None:
-        super().__init__(function.target, lanes)
-        self.lines = function.lines
-        self.table = function.table
-        self.declarations = function.declarations
+    def __init__(self, target: Target, lanes: int, function: FunctionText | None = None) -> None:
+        super().__init__(target, lanes)
         self._writes_to = function
+        if function is not None:
+            self.lines, self.table, self.declarations = function.lines, function.table, function.declarations
 
     def line(self, text: str) -> str:
-        return self._writes_to.line(text)
+        return super().line(text) if self._writes_to is None else self._writes_to.line(text)

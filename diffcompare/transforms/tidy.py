@@ -1,4 +1,4 @@
-"""Negations and powers of two taken together: fewer operations for the same numbers, bit for bit, NaN's sign apart."""
+"""The same numbers by fewer operations: every entry bit for bit, the sign of a NaN apart."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from collections.abc import Callable, Sequence
 
 from ..dsl.arithmetic import add, div, mul, neg, sub
 from ..dsl.core import Expr, Primitive
-from ..dsl.elementwise import number
-from ..dsl.structural import broadcast
+from ..dsl.elementwise import Elementwise, number
+from ..dsl.structural import Broadcast, broadcast
 from ..dsl.walk import postorder
 
 
-def fewer_signs(outputs: Sequence[Expr]) -> list[Expr]:
-    """The outputs with a + (-b) as a - b, a negative factor as one negation of the product, c (2 x) as (2 c) x."""
+def tidied(outputs: Sequence[Expr]) -> list[Expr]:
+    """The outputs with fewer negations and factors, and operations done before their operands are repeated, not after.
+
+    a + (-b) becomes a - b, a negative factor one negation of the product, c (2 x) becomes (2 c) x.
+    """
     new: dict[Expr, Expr] = {}
     for node in postorder(outputs):
         args = [new[a] for a in node.args]
-        simpler = _RULES[node.primitive](*args) if node.primitive in _RULES else None
+        simpler = _before_repeating(node, args) if isinstance(node.primitive, Elementwise) and node.shape else None
+        if simpler is None and node.primitive in _RULES:
+            simpler = _RULES[node.primitive](*args)
         if simpler is not None:
             new[node] = simpler
         elif all(a is b for a, b in zip(args, node.args, strict=True)):
@@ -25,6 +30,21 @@ def fewer_signs(outputs: Sequence[Expr]) -> list[Expr]:
         else:
             new[node] = node.primitive.apply(args, node.params)
     return [new[o] for o in outputs]
+
+
+def _before_repeating(node: Expr, args: Sequence[Expr]) -> Expr | None:
+    """An elementwise function of arguments that all repeat arrays of one shape, as a repetition of its value for those."""
+    if not all(isinstance(a.primitive, Broadcast) for a in args):
+        return None
+    inner = [a.args[0] for a in args]
+    shapes = {i.shape for i in inner if i.shape or number(i) is None}
+    if len(shapes) > 1:
+        return None
+    shape = shapes.pop() if shapes else ()
+    value = node.primitive.apply([broadcast(i, shape) for i in inner])
+    rule = _RULES.get(value.primitive)
+    simpler = rule(*value.args) if rule else None
+    return broadcast(value if simpler is None else simpler, node.shape)
 
 
 def _add(a: Expr, b: Expr) -> Expr | None:
