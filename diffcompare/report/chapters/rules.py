@@ -24,6 +24,7 @@ def rules(given: Given) -> Chapter | None:
     blocks: list[Block] = []
     if rows:
         blocks += _audit(rows)
+        blocks += _silent(rows)
         edges = kinks([r for r in given.studies.audit if isinstance(r, Edge)])
         note = "Where a function has no derivative there is no truth to judge by, only a convention. Listed is where answers differ."
         if len(edges):
@@ -65,6 +66,18 @@ def _audit(rows: Sequence[Row]) -> list[Block]:
             Sheet("The worst points", listed, note, {"share of points": "share"}, folded=True, index=False, means=means, code=("again",))
         )
     return blocks
+
+
+def _silent(rows: Sequence[Row]) -> list[Block]:
+    """Who gave no answer that could be judged, and why."""
+    reasons: dict[str, dict[str, None]] = {}
+    for r in rows:
+        if r.status != "ok":
+            reasons.setdefault(f"{r.status.replace('_', ' ')}{f', {code(r.message)}' if r.message else ''}", {})[
+                f"{r.method} · {r.engine}"
+            ] = None
+    said = "; ".join(f"{', '.join(map(code, who))} ({why})" for why, who in reasons.items())
+    return [Prose(f"Not judged on some functions: {said}.")] if said else []
 
 
 def heat(rows: Sequence[Row]) -> pd.DataFrame:
