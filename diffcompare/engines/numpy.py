@@ -20,6 +20,9 @@ from .base import Array, Compiled, Engine
 from .kernels import Kernel, aligner, constant_in, kernel
 from .schedule import SOURCE_LIMIT, Schedule, lifetimes, schedule
 
+LARGE = 1024
+"""Entries from which an array is let go as soon as it has been read; without a batch, `del` costs more than a smaller one is worth."""
+
 
 class NumpyEngine(Engine):
     """NumPy ufuncs; takes every Function."""
@@ -193,7 +196,7 @@ def _compiled_source(compiled: NumpyCompiled, batch: bool) -> tuple[Callable[...
         if step.donor is not None and (batch or step.donor_single):
             arguments.append(f"out={names[step.donor]}")
         lines.append(f"    t{k} = {_call_name(step, space, header)}({', '.join(arguments)})")
-        dead = [names[n] for n in step.free if n in names and n is not step.donor and (batch or n.shape)]
+        dead = [names[n] for n in step.free if n in names and (batch or n.size >= LARGE)]
         if dead:
             lines.append(f"    del {', '.join(dead)}")
     inputs = ", ".join(names[i] for i in plan.inputs)
