@@ -129,7 +129,7 @@ class Elementwise(Primitive):
         shape = args[0].shape
         simplify = self.simplify if self.arity == 1 else None
         for a in args:
-            if a.dtype is not REAL and not self.takes_bool:
+            if a.dtype != REAL and not self.takes_bool:
                 return self.apply([FUNCTIONS["real"](a) for a in args])
             if a.shape is not shape and a.shape != shape:
                 shape = joint_shape(self.name, [a.shape for a in args])
@@ -178,7 +178,7 @@ def number(node: Expr) -> float | None:
         return None
     value = node.params[0].value
     if isinstance(value, np.ndarray):
-        return float(value.flat[0]) if value.size == 1 and node.dtype is REAL else None
+        return float(value.flat[0]) if value.size == 1 and node.dtype == REAL else None
     return value if isinstance(value, float) else None
 
 

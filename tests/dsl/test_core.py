@@ -186,3 +186,10 @@ def test_bool_counts_as_zero_or_one_in_arithmetic():
     assert ((x > 0) * 2.0).args[1].primitive.name in ("real", "constant")
     assert (x > 0).dtype == "bool"
     assert ((x > 0) + (y > 0)).dtype == "real"
+
+
+def test_expressions_from_another_process_are_ordinary():
+    """Their dtype is an equal text, not the same object."""
+    data = pickle.dumps(symbol("only_there") * 2.0)
+    product = pickle.loads(data)
+    assert (product + exp(product) * product).dtype == "real"
