@@ -7,9 +7,10 @@ from functools import lru_cache
 
 import sympy
 
+from ...dsl.arithmetic import chain_mul
 from ...dsl.composite import Composite, Softmax, softmax_
 from ...dsl.constants import Literal, as_expr, constant
-from ...dsl.core import PRIMITIVES, Expr, fresh, intern
+from ...dsl.core import BUILT_IN, PRIMITIVES, Expr, fresh, intern
 from ...dsl.elementwise import Elementwise
 from ...dsl.losses import LogSoftmax
 from ...errors import TooLarge, Unsupported
@@ -78,8 +79,29 @@ def chain(node: Opaque, derivatives: Sequence[Basic]) -> Basic:
         return multiply(node, _centred(node, derivatives[1:]))
     if isinstance(node, Entry) and isinstance(node.primitive, LogSoftmax):
         return _centred(node, derivatives[1:])
-    terms = [multiply(s, d) for s, d in zip(slopes(node), derivatives, strict=True) if d is not ZERO and s is not ZERO]
+    product = _zero_wins if _steep(node) else multiply
+    terms = [product(s, d) for s, d in zip(slopes(node), derivatives, strict=True) if d is not ZERO and s is not ZERO]
     return add(*terms)
+
+
+STEEP = frozenset("sqrt cbrt pow asin acos acosh asec acsc asech chain_mul".split())
+"""Functions that are finite where a slope of theirs is infinite; there an inner derivative of exactly 0 gives 0, as by ad.*."""
+
+
+def _steep(node: Opaque) -> bool:
+    if isinstance(node, Reciprocal | Entry) or not (node.primitive.name in STEEP or node.primitive.name not in BUILT_IN):
+        return False
+    known = [known_constant(a) for a in node.args]
+    _, value, _ = _partials(node.primitive, tuple(None if k is None else k.params[0] for k in known))
+    return bool(node.primitive.singular(value))
+
+
+def _zero_wins(slope: Basic, derivative: Basic) -> Basic:
+    """Their product, 0 where one is 0 and the other infinite; SymPy's own where the derivative is a number."""
+    if known_constant(derivative) is not None:
+        return multiply(slope, derivative)
+    coefficient, rest = derivative.as_coeff_Mul()
+    return multiply(coefficient, opaque(chain_mul)(slope, rest))
 
 
 def _centred(node: Entry, derivatives: Sequence[Basic]) -> Basic:
