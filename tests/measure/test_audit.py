@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cloudpickle
 import numpy as np
@@ -25,9 +27,11 @@ from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.engines.base import Array, Engine
 from diffcompare.errors import DiffCompareError
 from diffcompare.measure.audit import Audit, audit, replay
-from diffcompare.measure.audit.plan import OURS, SERVING, auditable, contestants, subjects
+from diffcompare.measure.audit.findings import findings
+from diffcompare.measure.audit.plan import OURS, SERVING, auditable, contestants, peers, subjects
 from diffcompare.measure.audit.result import read
 from diffcompare.measure.audit.rows import Row, from_json, to_json, together
+from diffcompare.measure.audit.sheets import pages
 from diffcompare.measure.audit.special import CONVENTIONS
 from diffcompare.transforms.cost import Cost
 
@@ -160,11 +164,11 @@ def test_a_wrong_replay_is_refused(text: str, message: str) -> None:
 
 
 def test_records_survive_their_file(small: Audit, tmp_path: Path) -> None:
-    paths = small.write(tmp_path / "audit")
-    assert [p.name for p in paths] == ["report.md", "records.jsonl", "table.csv"]
-    back = [r for r in read(paths[1]) if isinstance(r, Row)]
+    path = tmp_path / "records.jsonl"
+    path.write_text(small.jsonl())
+    back = [r for r in read(path) if isinstance(r, Row)]
     assert sorted(map(repr, back)) == sorted(map(repr, small.rows))
-    assert json.loads(paths[1].read_text().splitlines()[0])["seed"] == 3
+    assert json.loads(path.read_text().splitlines()[0])["seed"] == 3
     for record in small.records:
         assert repr(from_json(json.loads(json.dumps(to_json(record), allow_nan=False)))) == repr(record)
     (tmp_path / "bad.jsonl").write_text('{"kind": "row"}\n')
@@ -172,10 +176,62 @@ def test_records_survive_their_file(small: Audit, tmp_path: Path) -> None:
         read(tmp_path / "bad.jsonl")
 
 
+def test_a_folder_has_the_report_its_picture_and_its_tables(small: Audit, tmp_path: Path) -> None:
+    paths = small.write(tmp_path / "audit")
+    assert [p.name for p in paths] == ["report.md", "table.csv", "special.csv", "heat.svg"]
+    report, picture = (paths[k].read_text() for k in (0, 3))
+    assert "](heat.svg)" in report
+    for node in ElementTree.fromstring(picture).iter():
+        assert float(node.get("x") or 0) >= 0
+    assert ">tanh<" in picture and "62 " in picture
+    with paths[1].open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    (jax,) = [line for line in lines if (line["function"], line["order"], line["who"]) == ("tanh", "1", "peer.jax")]
+    (row,) = [r for r in small.rows if (r.function, r.order, r.method) == ("tanh", 1, "peer.jax")]
+    assert int(jax["bad"]) == row.bad
+    assert float.fromhex(jax["worst_at"]) == float.fromhex(row.worst_at)
+    values = audit([], "exp", (0,), engines="numpy", points=5, isolated=False)
+    assert [p.name for p in values.write(tmp_path / "values")] == ["report.md", "table.csv", "special.csv"]
+
+
+def test_findings_are_made_of_the_rows(small: Audit) -> None:
+    jax, theirs, first, second = findings(small)
+    assert jax.startswith("jax: first derivatives within 4 ulp on ") and "half of the digits lost on 2: tanh (" in jax
+    assert theirs.startswith("SymPy (method symbolic): ")
+    assert "the first derivatives of 2 of 2 functions are within 4 ulp at every point." in first
+    assert "the second derivatives of 2 of 2" in second
+    both = audit(["jax", "autograd"], ["asinh", "expm1"], (1,), engines="numpy", points=60, isolated=False)
+    assert findings(both)[0] == "First derivatives that lose more than half of their digits somewhere: asinh, expm1 by all 2 libraries."
+    assert findings(ours("tanh", (1,), methods="ad.forward", engines="numpy", points=[1.0])) == []
+
+
+def test_a_broken_rule_is_a_finding_and_the_promises_are_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = PRIMITIVES["exp"].partials
+    monkeypatch.setattr(PRIMITIVES["exp"], "partials", lambda y, x: (right(y, x)[0] * (1.0 + 1e-13),))
+    found = ours(["exp", "atan"], (1, 2), engines="numpy", points=40)
+    assert "beyond what is promised: exp." in findings(found)[0]  # of the first derivative; the second is built of it
+    promised = {line[0].text: [c.text for c in line[1:]] for s in pages(found) if s.title == "Our rules" for line in s.lines}
+    assert promised["d²atan/dx²"][0] == "8" and promised["d²atan/dx²"][2]
+    assert promised["first derivative of 2 others"][0] == "4"
+    assert "exp" in promised["first derivative of 2 others"][1]
+
+
+def test_only_our_rules_on_engines_that_promise_can_be_broken() -> None:
+    found = audit([], "erf", (1,), methods=["symbolic", "ad.reverse"], engines="numpy", points=60, isolated=False)
+    symbolic = next(r for r in found.rows if r.method == "symbolic")
+    assert symbolic.over_promise is not None and symbolic.over_promise > 1
+    assert not found.broken
+
+
+def test_all_libraries_are_those_with_rules_of_their_own() -> None:
+    assert not {"peer.numdifftools", "peer.scipy.differentiate"} & {m.name for m in peers("all")}
+    assert [m.name for m in peers(["numdifftools"])] == ["peer.numdifftools"]
+
+
 def test_every_view_says_the_same(small: Audit) -> None:
     text, html, markdown = str(small), small._repr_html_(), small.markdown()
     for view in (text, html, markdown):
-        assert "tanh" in view and "Second derivative" in view and "peer.jax" in view
+        assert "tanh" in view and "econd derivative" in view and "peer.jax" in view
     assert small.rows[0].function in set(small.table["function"])
     assert small.heat(1).loc["tanh", "ad.forward numpy"] <= 2.4
     assert "background:#" in html and html.count("<table>") == html.count("</table>")

@@ -14,6 +14,7 @@ from ...differentiate import DEFAULT_METHOD, find_method
 from ...differentiate import engines as all_engines
 from ...differentiate import methods as all_methods
 from ...differentiators.base import Differentiator
+from ...differentiators.peers.blackbox import DifferencePeer
 from ...dsl.core import PRIMITIVES, REAL, input_
 from ...dsl.elementwise import Elementwise
 from ...dsl.function import Function
@@ -31,6 +32,8 @@ OPERATORS = ("value", "gradient", "hessian")
 OURS = ("ad.forward", "ad.reverse", "symbolic")
 LIBRARIES = ("jax",)
 """Audited when no library is named."""
+PROMISED = frozenset(itertools.product(("ad.forward", "ad.reverse"), ("numpy", "python")))
+"""(method, engine) for which the bounds of the rows are promised; other engines have libraries of functions of their own."""
 PEER = "peer."
 VALUE = "value"
 """What the method is called in rows of order 0 on our engines, where no method has a part."""
@@ -136,10 +139,11 @@ def contestants(libraries: Any, methods: Any, engines: Any, orders: Sequence[int
 
 
 def peers(libraries: Any) -> list[Differentiator]:
-    """The methods that are these libraries' own."""
+    """The methods that are these libraries' own; "all" means those with rules of their own: differences must be named."""
     known = {n.removeprefix(PEER): m for n, m in all_methods().items() if m.family == "peer"}
     wanted = [libraries] if isinstance(libraries, str) else list(LIBRARIES if libraries is None else libraries)
-    names = list(known) if wanted == ["all"] else [n.removeprefix(PEER) for n in wanted]
+    ruled = [n for n, m in known.items() if not isinstance(m, DifferencePeer)]
+    names = ruled if wanted == ["all"] else [n.removeprefix(PEER) for n in wanted]
     for n in names:
         if n not in known:
             raise DiffCompareError(f"there is no library {n!r} to audit; there are: {', '.join(known)}")

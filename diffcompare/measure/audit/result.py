@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DiffCompareError
 from ..environment import Environment
 from ..sampling import Sample
-from .rows import BAD, Edge, Record, Row, from_json, to_json
+from .plan import PROMISED
+from .rows import BAD, Edge, Record, Row, from_json, to_json, together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,15 +79,15 @@ class Audit:
 
     @property
     def broken(self) -> list[Row]:
-        """The rows of our own methods whose error exceeds what their function promises."""
-        return [r for r in self.rows if (r.over_promise or 0.0) > 1.0]
+        """The rows of our own rules, on the engines that they promise for, whose error exceeds what their function promises."""
+        return [r for r in self.rows if (r.method, r.engine) in PROMISED and (r.over_promise or 0.0) > 1.0]
 
     @property
     def title(self) -> str:
         """What was audited, in one line."""
         functions = len({r.function for r in self.rows})
         drawn = f"{self.points} random points and the listed ones of each (seed {self.seed})" if self.points else "at given points"
-        return f"Audit of {functions} function{'s' * (functions != 1)}, {drawn}; {self.seconds:.0f} s"
+        return f"Audit of {functions} function{'s' * (functions != 1)}, {drawn}"
 
     def __rich__(self) -> Group:
         from .show import rich_view
@@ -131,14 +133,57 @@ class Audit:
             writer.writerow(["" if (v := getattr(r, n)) is None else v for n in names] + [f"{r.bad_share:.4g}"])
         return text.getvalue()
 
+    def merged(self) -> str:
+        """The same, shorter: rows that differ in who alone share a line, and of the figures those that a reader asks for first."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["function", "order", "who", *SHOWN])
+        everyone = list(dict.fromkeys((r.method, r.engine) for r in self.rows))
+        shared: dict[tuple[str, ...], list[Row]] = {}
+        for r in self.rows:
+            shared.setdefault((r.function, str(r.order), *(_figure(getattr(r, n)) for n in SHOWN)), []).append(r)
+        for (function, order, *figures), rows in shared.items():
+            asked = [w for w in everyone if any((r.method, r.engine) == w for r in self.rows if str(r.order) == order)]
+            writer.writerow([function, order, together([(r.method, r.engine) for r in rows], asked), *figures])
+        return text.getvalue()
+
+    def special(self) -> str:
+        """The wrong answers at special points as comma-separated values with a header."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        names = ("function", "by", "at", "place", "known", "truth", "answer", "who")
+        writer.writerow(names)
+        for e in self.wrong():
+            writer.writerow([_figure(getattr(e, n)) for n in names])
+        return text.getvalue()
+
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """report.md, records.jsonl and table.csv in the folder; their paths."""
+        """report.md, heat.svg, table.csv and special.csv in the folder; their paths. No picture of an audit of values alone."""
+        from .heatmap import heatmap
+        from .show import markdown_view
+
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        texts = {"report.md": self.markdown(), "records.jsonl": self.jsonl(), "table.csv": self.csv()}
+        picture = heatmap(self)
+        texts = {"report.md": markdown_view(self, "heat.svg" if picture else ""), "table.csv": self.merged(), "special.csv": self.special()}
+        texts |= {"heat.svg": picture} if picture else {}
         for name, content in texts.items():
             (place / name).write_text(content, encoding="utf-8", newline="\n")
         return [place / name for name in texts]
+
+
+SHOWN = (
+    *("status", "judged", "bad", "p50_ulp", "p99_ulp", "max_ulp", "max_bits", "worst_at", "worst_by", "worst_value", "worst_truth"),
+    *("worst_condition", "over_promise", "nonfinite", "zeros_missed", "overflows_missed", "undefined_finite", "subnormal_bad"),
+)
+"""The columns of the table; the records have all of a row."""
+
+
+def _figure(value: Any) -> str:
+    """A field as text: six digits of a number, points as the shortest hex floats, nothing for nothing."""
+    if isinstance(value, str) and "0x" in value:
+        return re.sub(r"\.?0*p", "p", value)
+    return "" if value is None or value == 0 else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def condensed(records: Sequence[Record]) -> list[dict[str, Any]]:
