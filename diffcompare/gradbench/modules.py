@@ -97,7 +97,7 @@ def _det(operator: Operator, data: Any, tool: Tool) -> Call:
 
 def _ode(operator: Operator, data: Any, tool: Tool) -> Call:
     x, s = array(mapping(data), "x", None), integer(data, "s", 1, STEPS)
-    fits("the stages of all steps", len(x), s, 40)
+    fits("the stages of all steps", len(x), s, 12)
     of_last = operator is not Operator.VALUE
     return Call(partial(tool.prepared(ode_function, (len(x), s, of_last), operator), x), _listed)
 
