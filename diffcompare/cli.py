@@ -253,7 +253,7 @@ def audit(
     timeout: Annotated[float, typer.Option(help="Seconds for one process with one function.")] = 60.0,
     again: Annotated[str | None, typer.Option("--replay", help="One answer, as a table prints it: 'tanh 1 peer.jax jax 0x1.4p+4'.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option(help="A folder for report.md, records.jsonl and table.csv.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for report.md, heat.svg, table.csv and special.csv.", show_default=False)] = None,
 ) -> None:
     """How many digits the derivatives of elementwise functions keep, ours and other libraries', against certified truth."""
     from rich.console import Console
