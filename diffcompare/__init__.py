@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from .errors import DiffCompareError, DomainError, ParseError, ShapeError, TooLarge, Unsupported
     from .explain.graph import graph
     from .explain.steps import steps
-    from .fitting import Fit, fit
     from .explain.taylor import taylor
+    from .fitting import Fit, fit
     from .measure.audit import audit
     from .measure.compare import compare
     from .measure.recommend import recommend
