@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .branches import beside, either
 from .coefficients import COS, SIN
 from .registers import Bits, Real, fma, polynomial
 
@@ -46,27 +47,22 @@ def _circular(name: str, x: Real, quadrants: int) -> Real:
     if e.rare is not None:
         e.rare.append(abs(x).compare("oge", FAR).name)
         return _turned(e.shared("turn", x, _turn), quadrants)
+    if e.lanes == 1:
+        near = lambda x: _turned(_turn(x), quadrants)  # noqa: E731
+        return either(name, x, lambda x: abs(x).compare("ult", FAR), near, lambda x: Real(x.e, x.e.call(name, [x.name])))
     symbol = f"{name}_{e.suffix}"
-    e.declarations.add(_guarded(symbol, name, _beside(e), quadrants))
+    e.declarations.add(_guarded(symbol, name, beside(e), quadrants))
     return Real(e, e.line(f"call {e.type} @{symbol}({e.type} {x.name})"))
 
 
-def _beside(e: Emitter) -> Emitter:
-    """An emitter of the same registers for a function of its own."""
-    other = type(e)(e.target, e.lanes)
-    other.inline, other.declarations = True, e.declarations
-    return other
-
-
 def _guarded(symbol: str, name: str, e: Emitter, quadrants: int) -> str:
-    """A function that takes every argument: the kernel, and where a lane is far the C library's value in its place."""
+    """A function of vectors that takes every argument: the kernel, and where a lane is far the C library's value in its place."""
     x = Real(e, "%x")
     near = _turned(_turn(x), quadrants)
     far = abs(x).compare("oge", FAR)
-    some = far.name if e.lanes == 1 else e.line(f"icmp ne i{e.lanes} {e.line(f'bitcast {e.bool} {far.name} to i{e.lanes}')}, 0")
+    some = e.line(f"icmp ne i{e.lanes} {e.line(f'bitcast {e.bool} {far.name} to i{e.lanes}')}, 0")
     before, e.lines = e.lines, []
-    library = e.call(name, ["%x"]) if e.lanes == 1 else e.lanewise(name, ["%x"])
-    mixed = Real(e, library).choose(far, near)
+    mixed = Real(e, e.lanewise(name, ["%x"])).choose(far, near)
     return "\n".join(
         [
             f"define internal {e.type} @{symbol}({e.type} %x) nounwind {{",

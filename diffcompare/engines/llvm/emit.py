@@ -77,6 +77,11 @@ class Emitter:
         self._known: dict[tuple[str, str], Real] = {}
         self._shared: dict[tuple[str, str], Any] = {}
 
+    def forget(self) -> None:
+        """Begin a block of code that knows nothing of the others."""
+        self.lines = []
+        self._known, self._shared = {}, {}
+
     def _vector(self, scalar: str) -> str:
         return scalar if self.lanes == 1 else f"<{self.lanes} x {scalar}>"
 

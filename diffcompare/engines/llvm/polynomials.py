@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from .branches import either
 from .circular import cos, sin
 from .coefficients import ERF_SMALL, ERF_TAIL, EXP, LOG, TANH
-from .registers import Operand, Real, fma, polynomial
+from .registers import Operand, Real, Truth, fma, polynomial
 
 LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56")
 LOG2_E = 1 / math.log(2)
@@ -65,6 +66,16 @@ def log(x: Real) -> Real:
     if x.e.rare is not None:
         x.e.rare.append(((x.bits + -SMALLEST_NORMAL_BITS).at_least(INFINITY_BITS - SMALLEST_NORMAL_BITS)).name)
         return _log(x, 0.0)
+    if x.e.lanes == 1:
+        return either("log", x, _is_positive_normal, lambda x: _log(x, 0.0), _log_of_any)
+    return _log_of_any(x)
+
+
+def _is_positive_normal(x: Real) -> Truth:
+    return (x.bits + -SMALLEST_NORMAL_BITS).below(INFINITY_BITS - SMALLEST_NORMAL_BITS)
+
+
+def _log_of_any(x: Real) -> Real:
     tiny = x.compare("olt", 2.0**-1022)
     shift = Real(x.e, x.e.constant(54.0)).choose(tiny, 0.0)
     result = _log((x * 2.0**54).choose(tiny, x), shift)
@@ -92,11 +103,19 @@ ROOT_HALF_BITS = 0x3FE6A09E00000000
 
 
 def erf(x: Real) -> Real:
-    """x + x P(x²) below 1, 1 - exp(-x²) Q(1 / (x + 2)) beyond; 0.8 ulp."""
+    """x + x P(x²) below 1, 1 - exp(-x²) Q(1 / (x + 2)) beyond; 1.3 ulp."""
+    if x.e.lanes == 1:
+        return either("erf", x, lambda x: abs(x).compare("olt", 1.0), _erf_small, _erf_tail)
+    return _erf_small(x).choose(abs(x).compare("olt", 1.0), _erf_tail(x))
+
+
+def _erf_small(x: Real) -> Real:
+    return fma(x, polynomial(x * x, ERF_SMALL), x)
+
+
+def _erf_tail(x: Real) -> Real:
     size = abs(x).at_most(6.0)
-    small = fma(x, polynomial(x * x, ERF_SMALL), x)
-    tail = 1.0 - x.e.own("gauss", x) * polynomial(1.0 / (size + 2.0), ERF_TAIL)
-    return small.choose(size.compare("olt", 1.0), tail.signed_as(x))
+    return (1.0 - x.e.own("gauss", x) * polynomial(1.0 / (size + 2.0), ERF_TAIL)).signed_as(x)
 
 
 def tanh(x: Real) -> Real:

@@ -126,6 +126,10 @@ class Bits:
         """Whether the sign bit is set."""
         return Truth(self.e, self.e.line(f"icmp slt {self.e.integer} {self.name}, {self.e.whole(0)}"))
 
+    def below(self, value: int) -> Truth:
+        """Compared as unsigned integers."""
+        return Truth(self.e, self.e.line(f"icmp ult {self.e.integer} {self.name}, {self.e.whole(value)}"))
+
     def at_least(self, value: int) -> Truth:
         """Compared as unsigned integers."""
         return Truth(self.e, self.e.line(f"icmp uge {self.e.integer} {self.name}, {self.e.whole(value)}"))
