@@ -130,7 +130,7 @@ def _command(text: str) -> str:
 def packed(text: str, name: str) -> str:
     """Text that the page's script unpacks when it is wanted: a sixth of its size."""
     squeezed = gzip.compress(text.encode(), 9, mtime=0)
-    return f'<script type="application/gzip" class="packed" id="{name}">{base64.b64encode(squeezed).decode()}</script>'
+    return f'<script type="application/gzip" class="packed" id="{name}">{base64.urlsafe_b64encode(squeezed).decode()}</script>'
 
 
 def _figure(given: Figure, draw: Draw, name: str) -> str:

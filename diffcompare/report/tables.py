@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -88,12 +88,21 @@ def never_supported(cells: pd.DataFrame) -> list[str]:
 
 def accuracy(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The worst error of each method and engine in each problem, over its points; NaN where nothing was judged."""
-    return _pivot(cells, "short", lambda g: pd.to_numeric(g[measure]).max()).astype(float)
+    return _of_groups(cells, measure, "max")
 
 
 def call_seconds(cells: pd.DataFrame) -> pd.DataFrame:
     """Seconds of a steady call at the first point."""
-    return _pivot(cells, "short", lambda g: pd.to_numeric(g["call_s"]).min()).astype(float)
+    return _of_groups(cells, "call_s", "min")
+
+
+def _of_groups(cells: pd.DataFrame, column: str, how: Literal["min", "max"]) -> pd.DataFrame:
+    """The greatest or least number of a column in each cell of a table of methods and engines against problems."""
+    who, across = (list(dict.fromkeys(cells[c])) for c in ("who", "short"))
+    known = cells.assign(number=pd.to_numeric(cells[column]))
+    table = known.pivot_table(index="who", columns="short", values="number", aggfunc=how, sort=False)
+    table = table.reindex(index=who, columns=across).astype(float)
+    return table.rename_axis(index="method · engine", columns=None)
 
 
 def cost_ratio(cells: pd.DataFrame) -> pd.DataFrame:
@@ -117,14 +126,10 @@ CALLS = 1000
 """Calls for which the standing weighs preparation against speed."""
 
 
-def total_seconds(cells: pd.DataFrame, calls: int = CALLS) -> pd.DataFrame:
-    """Seconds to prepare and call so many times."""
-
-    def total(group: pd.DataFrame) -> float:
-        once = group[["derive_s", "compile_s", "first_call_s"]].astype(float).min().sum(skipna=False)
-        return float(once + (calls - 1) * pd.to_numeric(group["call_s"]).min())
-
-    return _pivot(cells, "short", total).astype(float)
+def total_seconds(cells: pd.DataFrame) -> pd.DataFrame:
+    """Seconds to prepare and call CALLS times; NaN where a phase was not timed."""
+    once = [_of_groups(cells, phase, "min") for phase in ("derive_s", "compile_s", "first_call_s")]
+    return once[0] + once[1] + once[2] + (CALLS - 1) * call_seconds(cells)
 
 
 def standing(cells: pd.DataFrame) -> pd.DataFrame:
