@@ -141,11 +141,30 @@ normal_cdf: Elementwise = register(
 
 # --- gelu, silu ---
 
+def _square(x: Expr) -> Expr:
+    """x² up to 60²: infinity times the 0 of the bell would be NaN."""
+    return minimum(x * x, 3600.0)
+
+
+gelu_bend: Elementwise = register(
+    Elementwise(
+        "gelu_bend",
+        evaluate=lambda x: _times_bell(PER_ROOT_2_PI * (2.0 - _square(x)), x),
+        partials=lambda y, x: ((4.0 - _square(x)) * normal_slope(x),),
+        ball=lambda b, x: (2 - x * x) * _bell(b, x),
+        bounds={
+            (): Bound(5.0, "(2 - x²) φ vanishes at √2", _second_size),
+            (0,): Bound(8.0, "(x³ - 4 x) φ vanishes at 2", _third_size),
+        },
+        promised=1,
+    )
+)
+
 gelu_slope: Elementwise = register(
     Elementwise(
         "gelu_slope",
         evaluate=lambda x: normal_cdf(x) - normal_slope(x),
-        partials=lambda y, x: (2.0 * normal_pdf(x) + x * normal_slope(x),),
+        partials=lambda y, x: (gelu_bend(x),),
         ball=lambda b, x: normal_cdf.ball(b, x) + x * _bell(b, x),  # type: ignore[misc]
         bounds={
             (): Bound(6.0, "Φ + x φ vanishes at -0.7518", _first_size),
@@ -168,7 +187,7 @@ gelu = register(
         ball=lambda b, x: x * normal_cdf.ball(b, x),  # type: ignore[misc]
         bounds={
             (): Bound(6.0, SPLIT),
-            (0,): Bound(4.0, "Φ + x φ vanishes at -0.7518", _first_size),
+            (0,): Bound(6.0, "Φ + x φ vanishes at -0.7518", _first_size),
             (0, 0): Bound(5.0, "(2 - x²) φ vanishes at √2", _second_size),
         },
         doc="x Φ(x), with Φ the normal distribution function (Hendrycks, Gimpel: Gaussian Error Linear Units, 2016)",

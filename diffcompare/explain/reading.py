@@ -32,6 +32,7 @@ FORMS: dict[str, Callable[..., Expr]] = {
     "gauss_slope": lambda x: -2.0 * x * exp(-(x**2)),
     "sigmoid_slope": lambda x: sigmoid(x) * sigmoid(-x),  # s (1 - s) is 0 for large x
     "normal_slope": lambda x: -x * normal_pdf(x),
+    "gelu_bend": lambda x: (2.0 - x**2) * normal_pdf(x),
     "gelu_slope": lambda x: normal_cdf(x) + x * normal_pdf(x),
     "silu_slope": lambda x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
     "pow_slope": lambda x, y: y * pow_(x, y - 1.0),

@@ -48,6 +48,7 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "normal_cdf": mpmath.ncdf,
     "normal_slope": lambda a: -a * mpmath.npdf(a),
     "gelu": lambda a: a * mpmath.ncdf(a),
+    "gelu_bend": lambda a: (2 - a * a) * mpmath.npdf(a),
     "gelu_slope": lambda a: mpmath.ncdf(a) + a * mpmath.npdf(a),
 }
 NATIVE = sorted(
