@@ -1,6 +1,7 @@
 """Functions as LLVM kernels: a loop over vectors of points for batches, a scalar entry for single calls, loops over arrays.
 
-Functions of a few scalar operations for each array operation are written out entry by entry.
+Functions of a few scalar operations for each array operation are written out entry by entry. `source` shows which way was
+taken: IR for up to OPTIMISED scalar operations, beyond them a line that tells of the interpreter.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from ..base import Compiled, Engine
 from ..schedule import schedule
 
 LIMIT = 1_000_000
-"""Scalar operations beyond which straight-line code takes LLVM too long."""
+"""Scalar operations up to which arrays are written out entry by entry; functions of scalars may have any number."""
 OPTIMISED = 2_000
 """Up to this many operations LLVM optimises fully; beyond, its time grows faster than the code."""
 
 
 class LlvmEngine(Engine):
-    """Vector kernels by LLVM for functions of up to LIMIT scalar operations, else TooLarge.
+    """Machine code by LLVM; TooLarge for arrays that would be more than LIMIT scalar operations.
 
     threads: at most so many work on one large batch; all this process may use, by default.
     """
@@ -53,30 +54,30 @@ class LlvmEngine(Engine):
 
         keep = has_kernel(target())
         lowered = function.with_outputs(lower(function.outputs, keep))
-        entries = partial(self._by_entries, function, lowered)
         order = postorder(lowered.outputs)
+        entries = partial(self._by_entries, function, lowered, order)
         if all(_is_scalar(node) for node in (*order, *lowered.inputs)) or any(node.primitive is unit for node in order):
             return entries()
         from .arrays.function import as_arrays
 
         return as_arrays(function, lowered, keep, target(), self.threads, entries) or entries()
 
-    def _by_entries(self, function: Function, lowered: Function) -> Compiled:
-        """The function with its arrays written out entry by entry."""
+    def _by_entries(self, function: Function, scalars: Function, order: list[Expr]) -> Compiled:
+        """The function with its arrays written out entry by entry. scalars: the same without composites; order: its nodes."""
         from .emit import has_kernel, has_named_kernel
         from .interpreter import Interpreted
         from .scalar import Kernel
         from .target import target
 
-        scalars, order = lowered, postorder(lowered.outputs)
         if not all(_is_scalar(node) for node in (*order, *scalars.inputs)):
             scalars = scalarize(scalars, LIMIT)
             order = postorder(scalars.outputs)
-        operations = sum(1 for node in order if node.args)
-        if operations > OPTIMISED:
-            scalars = scalars.with_outputs(lower(scalars.outputs, has_named_kernel(target())))
-            return Interpreted(function, scalars, target(), self.threads)
-        return Kernel(function, schedule(scalars, has_kernel(target())), target(), self.threads)
+        if sum(1 for node in order if node.args) <= OPTIMISED:
+            return Kernel(function, schedule(scalars, has_kernel(target())), target(), self.threads)
+        outputs = lower(scalars.outputs, has_named_kernel(target()))
+        if any(a is not b for a, b in zip(outputs, scalars.outputs, strict=True)):
+            scalars, order = scalars.with_outputs(outputs), postorder(outputs)
+        return Interpreted(function, scalars, order, target(), self.threads)
 
 
 def _is_scalar(node: Expr) -> bool:

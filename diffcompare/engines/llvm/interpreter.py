@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...dsl.core import Expr
 from ...dsl.function import Function
 from .emit import INTRINSICS, OPERATORS, Emitter
 from .scalar import Scalars, addresses
@@ -23,12 +24,12 @@ CHEAP = frozenset((*OPERATORS, *INTRINSICS, "neg", "where", "real", "lt", "le", 
 
 
 class Interpreted(Scalars):
-    """A function as a program of the interpreter. scalars: the same, entry by entry, without composites."""
+    """A function as a program of the interpreter. scalars: the same, entry by entry, without composites; order: its nodes."""
 
-    def __init__(self, function: Function, scalars: Function, target: Target, threads: int) -> None:
+    def __init__(self, function: Function, scalars: Function, order: Sequence[Expr], target: Target, threads: int) -> None:
         super().__init__(function, scalars, threads)
         self.block = target.lanes
-        self._program = program(scalars, target.lanes)
+        self._program = program(scalars, order, target.lanes)
         self._machine = _machine(target, self._program.kinds)
         pointer = ctypes.c_void_p
         self._point = function_pointer(self._machine, "point", pointer, pointer)

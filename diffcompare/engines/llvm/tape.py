@@ -14,7 +14,6 @@ import numpy as np
 from ...dsl.constants import literal
 from ...dsl.core import BOOL, CONSTANT, Expr
 from ...dsl.function import Function
-from ...dsl.walk import postorder
 from ..base import Array
 
 
@@ -44,9 +43,11 @@ class Program:
     runs: int
 
 
-def program(function: Function, slack: int) -> Program:
-    """The program of a function of scalars without composites; slack: slots beyond the last that vectors may touch."""
-    order = postorder(function.outputs)
+def program(function: Function, order: Sequence[Expr], slack: int) -> Program:
+    """The program of a function of scalars without composites.
+
+    order: its nodes, arguments before their users; slack: slots beyond the last that vectors may touch.
+    """
     constants = [n for n in order if n.primitive is CONSTANT]
     body = [n for n in order if n.args]
     first = len(function.inputs) + len(constants)
