@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from .differentiators.base import MEMORY, Derivative, Differentiator, Operator
-from .dsl.core import BOOL
 from .dsl.function import Function, as_function
+from .engines.auto import GRADIENT, Choice, choose, work
 from .engines.base import Engine
-from .errors import DiffCompareError, Unsupported
+from .errors import DiffCompareError, TooLarge, Unsupported
 from .registry import discover
-from .transforms.cost import cost
 from .transforms.nonsmooth import at_kinks
 
 T = TypeVar("T")
 DEFAULT_METHOD = "ad.reverse"
-SMALL = 300
-"""Scalar operations below which plain Python beats NumPy's cost of about half a microsecond an instruction."""
 
 
 @cache
@@ -40,13 +38,28 @@ def find_method(method: str | Differentiator) -> Differentiator:
 
 
 def find_engine(engine: str | Engine, function: Function) -> Engine:
-    """The engine of this name; `auto` takes python for small scalar functions and numpy for everything else."""
+    """The engine of this name; for `auto` the one that suits a gradient of the function."""
     if isinstance(engine, Engine):
         return engine
-    if engine == "auto":
-        scalar = all(n.shape == () and n.dtype != BOOL for n in (*function.inputs, *function.outputs))
-        engine = "python" if scalar and cost(function).operations <= SMALL else "numpy"
-    return _find("engine", engine, engines())
+    return _find("engine", automatic(function).engine if engine == "auto" else engine, engines())
+
+
+def automatic(
+    function: Function, operator: Operator = Operator.GRADIENT, precision: str = "float64", among: Collection[str] | None = None
+) -> Choice:
+    """The engine that `auto` takes for an operator of a function, and why, by the work that engines/auto.py counts.
+
+    among: the engines to choose from, by default those whose libraries are here.
+    """
+    directions = {Operator.JACOBIAN: function.outputs, Operator.HESSIAN: function.inputs}.get(operator, ())
+    passes = 1 if operator is Operator.VALUE else GRADIENT
+    counted = work(function, passes, max(sum(n.size for n in directions), 1))
+    return choose(counted, _installed() if among is None else among, precision)
+
+
+@cache
+def _installed() -> frozenset[str]:
+    return frozenset(engines()) - (frozenset() if find_spec("llvmlite") else {"llvm"})
 
 
 def _find(kind: str, name: str, known: Mapping[str, T]) -> T:
@@ -73,6 +86,7 @@ def prepare(
 ) -> Derivative:
     """A prepared derivative of a Function, an expression or text.
 
+    engine="auto" takes the plainest engine that is about as fast as any for 1,000 calls, by counted work; `engine_reason` tells.
     wrt: names of inputs or named intermediates, all inputs by default. method, engine: names (see methods(), engines())
     or objects. batch=False refuses leading batch axes. memory: bytes that one chunk of directions may take.
     nonsmooth: what derivatives are at kinks: "convention" (of each function's row), "nan", or "raise", a DomainError when
@@ -87,13 +101,37 @@ def prepare(
     except ValueError:
         raise DiffCompareError(f"no operator is named {operator!r}; there are: {', '.join(Operator)}") from None
     found = find_method(method)
-    chosen = find_engine(engine, function)
-    if raw:
-        chosen = chosen.with_raw_results()
-    if nonsmooth != "convention":
-        _check_nonsmooth(found, chosen, nonsmooth)
-        function = at_kinks(function, nonsmooth)
-    return found.prepare(function, operator, chosen, wrt, order=order, batch=batch, precision=precision, memory=memory)
+
+    def on(engine: str | Engine) -> Derivative:
+        chosen = find_engine(engine, function)
+        if raw:
+            chosen = chosen.with_raw_results()
+        if nonsmooth != "convention":
+            _check_nonsmooth(found, chosen, nonsmooth)
+        whole = function if nonsmooth == "convention" else at_kinks(function, nonsmooth)
+        return found.prepare(whole, operator, chosen, wrt, order=order, batch=batch, precision=precision, memory=memory)
+
+    if engine != "auto":
+        return on(engine)
+    plain = found.family in ("peer", "manual") or nonsmooth == "raise"
+    among = {"jax"} if raw else {"python", "numpy"} if plain else None
+    return _first_that_takes(automatic(function, operator, precision, among), on)
+
+
+def _first_that_takes(choice: Choice, on: Callable[[str], Derivative]) -> Derivative:
+    """The derivative on the engine chosen, or where that refuses on the next best."""
+    refused = ""
+    for name in (choice.engine, *choice.others):
+        try:
+            derivative = on(name)
+        except (Unsupported, TooLarge) as error:
+            if name == (choice.engine, *choice.others)[-1]:
+                raise
+            refused += f"; {name} refused: {error}"
+            continue
+        derivative.engine_reason = choice.reason + refused
+        return derivative
+    raise AssertionError("no engine to choose from")
 
 
 def _check_nonsmooth(method: Differentiator, engine: Engine, nonsmooth: str) -> None:

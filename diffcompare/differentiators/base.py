@@ -200,7 +200,10 @@ class Derivative:
     Arguments are real numbers or arrays of shape batch + core; batch axes broadcast and lead the result. Scalars in give
     floats out, one input in `wrt` gives a bare array, several a Named, several outputs a tuple, outermost.
     out: arrays of the result's structure to write into. Values are not inspected: NaN and infinity flow through.
+    engine_reason: why `auto` chose the engine; empty where it was asked for by name.
     """
+
+    engine_reason: str = ""
 
     def __init__(
         self,
@@ -356,10 +359,11 @@ class Derivative:
         return joint
 
     def __reduce__(self) -> Any:
-        return Derivative, self._recipe
+        return Derivative, self._recipe, {"engine_reason": self.engine_reason}
 
     def __repr__(self) -> str:
-        return f"<{self.operator} of {self.primal.name} with respect to {', '.join(self.wrt)} by {self.method} on {self.engine}>"
+        why = f" ({self.engine_reason})" if self.engine_reason else ""
+        return f"<{self.operator} of {self.primal.name} with respect to {', '.join(self.wrt)} by {self.method} on {self.engine}{why}>"
 
     def _repr_html_(self) -> str:
         from .shown import derivative_html

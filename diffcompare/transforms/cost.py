@@ -70,12 +70,13 @@ def cost(function: Function) -> Cost:
     order = evaluation_order(outputs)
     count: Counter[str] = Counter()
     for node in order:
-        for kind, n in _operations(node):
+        for kind, n in operations(node):
             count[kind] += n
     return Cost({k: n for k, n in sorted(count.items()) if n}, _peak(order, outputs))
 
 
-def _operations(node: Expr) -> list[tuple[str, int]]:
+def operations(node: Expr) -> list[tuple[str, int]]:
+    """(kind, how many) of the scalar operations of one node."""
     primitive = node.primitive
     if isinstance(primitive, Elementwise):
         return [(primitive.name, node.size)]
