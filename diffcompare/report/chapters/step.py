@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from ..blocks import Block, Chapter, Choice, Figure, Prose, Sheet, code
@@ -49,7 +50,7 @@ def _draw(table: pd.DataFrame, narrow: bool) -> object:
 
 def with_tips(table: pd.DataFrame) -> pd.DataFrame:
     """The curve with the words of each mark; where a method has no answer its rows are left out."""
-    known = table[table["value"].notna()]
+    known = table[np.isfinite(table["value"].astype(float))]  # a step onto a pole has an infinite value
     tips = [
         f"{r['method']}" + ("" if pd.isna(r["h"]) else f", h = {r['h']:.1e}") + f": error {r['error']:.2g}" for _, r in known.iterrows()
     ]
