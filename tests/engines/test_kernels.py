@@ -102,6 +102,18 @@ def test_a_gradient_has_the_same_bits_in_a_batch(on):
     np.testing.assert_array_equal(np.stack(d(*rows.T), axis=-1), [d(*map(float, row)) for row in rows])
 
 
+@pytest.mark.parametrize("name", WORST)
+def test_a_kernel_called_often_has_the_same_bits(name, on):
+    """It is then a function of its own."""
+    shifts = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+    often = value(function([x], tuple(FUNCTIONS[name](x + s) for s in shifts)), engine="llvm")
+    once = value(function([x], FUNCTIONS[name](x)), engine="llvm")
+    assert "_of_" in often.source and "_of_" not in once.source
+    xs = np.concatenate([np.linspace(0.1, 9, 40), EDGES, [1e9, -1e9]])
+    for s, found in zip(shifts, often(xs), strict=True):
+        np.testing.assert_array_equal(found, once(xs + s))
+
+
 def test_a_rare_case_changes_no_other_point(on):
     """One far argument sends its block to the scalar code; all answers are those without it."""
     a, b = symbols("a b")

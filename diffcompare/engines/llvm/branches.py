@@ -1,4 +1,7 @@
-"""Functions of one scalar that compute one of two forms: a processor guesses which, and waits for neither condition nor choice."""
+"""Kernels as functions of their own: for a scalar with two forms, and where one kernel is called many times.
+
+Of two forms a processor guesses which is taken, and waits for neither condition nor choice.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,16 @@ def either(name: str, x: Real, condition: Callable[[Real], Truth], usual: Callab
     symbol = f"either_{name}"
     e.declarations.add(_text(symbol, beside(e), condition, usual, other))
     return Real(e, e.line(f"call double @{symbol}(double {x.name})"))
+
+
+def called(name: str, x: Real, kernel: Callable[[Real], Real]) -> Real:
+    """kernel(x), by a function that treats every argument."""
+    e, inner = x.e, beside(x.e)
+    symbol = f"{name}_of_{e.suffix}"
+    result = kernel(Real(inner, "%x"))
+    text = [f"define internal {e.type} @{symbol}({e.type} %x) nounwind {{", *inner.lines, f"  ret {e.type} {result.name}", "}"]
+    e.declarations.add("\n".join(text))
+    return Real(e, e.line(f"call {e.type} @{symbol}({e.type} {x.name})"))
 
 
 def beside(e: Emitter) -> Emitter:

@@ -46,7 +46,7 @@ def _circular(name: str, x: Real, quadrants: int) -> Real:
     e = x.e
     if e.rare is not None:
         e.rare.append(abs(x).compare("oge", FAR).name)
-        return _turned(e.shared("turn", x, _turn), quadrants)
+        return _turned(e.shared("turn", x, _called_turn if name in e.often else _turn), quadrants)
     if e.lanes == 1:
         near = lambda x: _turned(_turn(x), quadrants)  # noqa: E731
         return either(name, x, lambda x: abs(x).compare("ult", FAR), near, lambda x: Real(x.e, x.e.call(name, [x.name])))
@@ -88,6 +88,23 @@ def _turn(x: Real) -> Turn:
     cosine = fma(z, fma(z, polynomial(z, COS), -0.5), 1.0)
     # r + r³ P is +0.0 at -0.0, a sum of zeros of both signs
     return Turn(sine.signed_as(r), cosine, shifted.bits)
+
+
+def _called_turn(x: Real) -> Turn:
+    """_turn as a function of its own."""
+    e, inner = x.e, beside(x.e)
+    kind = f"{{ {e.type}, {e.type}, {e.integer} }}"
+    turn = _turn(Real(inner, "%x"))
+    parts = [(e.type, turn.sine.name), (e.type, turn.cosine.name), (e.integer, turn.bits.name)]
+    whole = "poison"
+    for k, (type_, part) in enumerate(parts):
+        whole = inner.line(f"insertvalue {kind} {whole}, {type_} {part}, {k}")
+    symbol = f"turn_of_{e.suffix}"
+    head = f"define internal {kind} @{symbol}({e.type} %x) nounwind {{"
+    e.declarations.add("\n".join([head, *inner.lines, f"  ret {kind} {whole}", "}"]))
+    found = e.line(f"call {kind} @{symbol}({e.type} {x.name})")
+    sine, cosine, bits = (e.line(f"extractvalue {kind} {found}, {k}") for k in range(3))
+    return Turn(Real(e, sine), Real(e, cosine), Bits(e, bits))
 
 
 def _turned(turn: Turn, quadrants: int) -> Real:

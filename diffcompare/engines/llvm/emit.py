@@ -15,6 +15,7 @@ from ...dsl.core import BOOL, Expr
 from ...dsl.elementwise import number
 from ...errors import Unsupported
 from ..schedule import Schedule
+from .branches import called
 from .loops import batch
 from .polynomials import KERNELS
 from .powers import emitted, has_power
@@ -73,6 +74,8 @@ class Emitter:
         """Whether constants stand in the code instead, for short loops in which registers suffice."""
         self.rare: list[str] | None = None
         """Bools of the lanes that have a rare case, which the scalar code then computes; None where every case is treated here."""
+        self.often: frozenset[str] = frozenset()
+        """The kernels that are functions of their own, compiled once for all their calls."""
         self._count = 0
         self._known: dict[tuple[str, str], Real] = {}
         self._shared: dict[tuple[str, str], Any] = {}
@@ -147,7 +150,7 @@ class Emitter:
         """One of our own kernels, once for each argument."""
         key = name, x.name
         if key not in self._known:
-            self._known[key] = KERNELS[name](x)
+            self._known[key] = called(name, x, KERNELS[name]) if name in self.often else KERNELS[name](x)
         return self._known[key]
 
     def shared(self, name: str, x: Real, make: Callable[[Real], Any]) -> Any:
