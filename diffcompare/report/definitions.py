@@ -30,6 +30,15 @@ TERMS: dict[str, str] = {
     "first call": "Time of the first call after preparation, where a just-in-time compiler works.",
     "call": "Time of a steady call through the public interface, checks of the arguments included: the least of several batches, the "
     "garbage collector parked.",
+    "quartiles": "Between which half of the samples of a steady call lie.",
+    "a point of a batch": "The time of one call on a batch of points, for each point: the least of several batches.",
+    "overhead": "What a call of the same kind that does nothing takes through the same interface; part of the time of a call.",
+    "pays after": "The number of calls from which on the whole, preparation and calls, takes no longer than by the method that is ready "
+    "first; 1 for that one. Of right answers alone.",
+    "memory": "How far the resident memory of the process rose while the method was prepared and answered; what the process had in hand "
+    "counts as nothing, so small methods show 0.",
+    "evaluations": "How often one call evaluates the function itself: differences do, derivatives by rules do not.",
+    "of its bound": "The largest error over what ok allows at that entry: up to 1 is ok.",
     "call / best": "The time of one call over that of the fastest method on any engine for the same problem; geometric mean over the "
     "problems.",
     "N calls / best": "Preparation, first call and N - 1 steady calls, over the least such time of any for the same problem; geometric "

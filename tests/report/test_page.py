@@ -217,6 +217,9 @@ def test_a_cell_opens_its_numbers_by_mouse_and_by_keyboard(shown: Browser) -> No
     text = shown.run("document.getElementById('cell').textContent")
     for part in ("fd.forward: gradient of g(n=2)", "inaccurate", "1.5", "off </script><img", "quartiles", "diffcompare compare 'g(n=2)'"):
         assert part in text
+    shown.run("document.querySelector('#cell a[href=\"#def-of-its-bound\"], #cell a[href=\"#def-ulp\"]').focus()")
+    assert "How many floats" in shown.run("document.getElementById('tip').textContent")
+    assert shown.run("[...document.querySelectorAll('#cell a.term')].every(a => document.querySelector(a.getAttribute('href')))")
     shown.key("Escape")
     shown.wait("!document.getElementById('cell').open")
     shown.run("document.querySelector('button.cell').focus()")
@@ -243,13 +246,13 @@ def test_a_mark_says_what_it_is_to_the_mouse_and_to_the_keyboard(shown: Browser)
         "const b = m.getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; })()"
     )
     shown.hover(x, y)
-    shown.wait("!document.getElementById('tip').hidden")
+    shown.wait("document.getElementById('tip').matches(':popover-open')")
     assert "operations" in shown.run("document.getElementById('tip').textContent")
     shown.run("document.querySelector('#figure-audit .at-wide').focus()")
     shown.key("ArrowRight")
     assert "tanh, order 1, ad.reverse on numpy" in shown.run("document.getElementById('tip').textContent")
     shown.key("Escape")
-    assert shown.run("document.getElementById('tip').hidden")
+    assert not shown.run("document.getElementById('tip').matches(':popover-open')")
 
 
 def test_a_phone_has_no_sideways_scrolling_and_its_own_charts(browser: Browser, folder: Path) -> None:

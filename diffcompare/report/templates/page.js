@@ -1,5 +1,6 @@
 "use strict";
 (() => {
+  document.documentElement.classList.add("live");
   const all = (what, within = document) => [...within.querySelectorAll(what)];
   const make = (tag, text, className) => {
     const element = document.createElement(tag);
@@ -82,14 +83,15 @@
   };
   const seconds = (value) => {
     if (value === null || value === undefined) return "";
-    const [unit, factor] = value < 1e-6 ? ["ns", 1e9] : value < 1e-3 ? ["µs", 1e6] : value < 1 ? ["ms", 1e3] : ["s", 1];
+    const [unit, factor] = value < 1e-6 ? ["ns", 1e9] : value < 1e-3 ? ["us", 1e6] : value < 1 ? ["ms", 1e3] : ["s", 1];
     return `${Number((value * factor).toPrecision(3))} ${unit}`;
   };
-  const table = (headings, rows) => {
+  const table = (headings, rows, left) => {
     const made = make("table");
     const line = made.createTHead().insertRow();
     headings.forEach((heading, k) => {
-      const th = make("th", heading, k > 2 ? "num" : "");
+      const th = make("th", undefined, k >= left ? "num" : "");
+      th.append(heading);
       th.scope = "col";
       line.append(th);
     });
@@ -104,12 +106,23 @@
     return scroll;
   };
   const right = (value) => make("td", value, "num");
+  // what a column is called, and the definition behind it
   const words = {
-    error_conditioned: "error", error_ulp: "ulp", error_rel: "relative", error_over_bound: "of its bound", kinks: "kinks",
-    worst_value: "answered", worst_truth: "truth",
-    derive_s: "derive", compile_s: "compile", first_call_s: "first call", call_s: "call", call_median_s: "median call",
-    quartiles: "quartiles", batch_point_s: "a point of a batch", overhead_s: "of it our overhead", pays_after: "pays after calls", peak_bytes: "memory",
-    operations: "operations", calls: "evaluations of f",
+    error_conditioned: ["error", "error"], error_ulp: ["ulp", "ulp"], error_rel: ["relative", "relative-error"],
+    error_over_bound: ["of its bound", "of-its-bound"], kinks: ["kinks", "kink"], worst_value: ["answered"], worst_truth: ["truth", "truth"],
+    derive_s: ["derive", "derive"], compile_s: ["compile", "compile"], first_call_s: ["first call", "first-call"], call_s: ["call", "call"],
+    call_median_s: ["median call", "call"], quartiles: ["quartiles", "quartiles"], batch_point_s: ["a point of a batch", "a-point-of-a-batch"],
+    overhead_s: ["overhead", "overhead"], pays_after: ["pays after calls", "pays-after"], peak_bytes: ["memory", "memory"],
+    operations: ["operations", "operations"], calls: ["evaluations of f", "evaluations"],
+  };
+  const named = (column) => {
+    const [label, place] = words[column] ?? [column.replaceAll("_", " ")];
+    if (!place) return label;
+    const link = make("a", label, "term");
+    link.href = `#def-${place}`;
+    explain(link);
+    link.addEventListener("click", () => dialog.close());
+    return link;
   };
   const open = async (button) => {
     numbers ??= JSON.parse(await unpack("numbers"));
@@ -125,14 +138,14 @@
       if (text(row[3])) status.append(make("div", text(row[3]), "note"));
       return [text(row[0]), text(row[1]), status, ...judged.map(([, k]) => right(plain(row[k])))];
     });
-    body.append(table(["engine", "point", "status", ...judged.map(([name]) => words[name] ?? name)], rows));
+    body.append(table(["engine", "point", "status", ...judged.map(([name]) => named(name))], rows, 3));
     if (cell.times.length) {
       const timed = numbers.timed.map((name, k) => [name, k + 1]).filter(([, k]) => cell.times.some((row) => row[k] !== null && row[k] !== 0));
       const show = (name, value) => (name === "pays_after" && value === "inf" ? "never" : name.endsWith("_s") ? seconds(value) : name.endsWith("bytes") ? `${plain(value / 2 ** 20)} MiB` : plain(value));
       body.append(make("h3", "Time and cost, at the first point"));
       body.append(
-        table(["engine", ...timed.map(([name]) => words[name] ?? name.replaceAll("_", " "))],
-          cell.times.map((row) => [text(row[0]), ...timed.map(([name, k]) => right(show(name, row[k])))])),
+        table(["engine", ...timed.map(([name]) => named(name))],
+          cell.times.map((row) => [text(row[0]), ...timed.map(([name, k]) => right(show(name, row[k])))]), 1),
       );
     }
     const bad = cell.rows.find((row) => text(row[2]) !== "ok") ?? cell.rows[0];
@@ -153,7 +166,8 @@
   const tip = document.getElementById("tip");
   const place = (said, box) => {
     tip.textContent = said;
-    tip.hidden = false;
+    tip.hidePopover(); // shown anew, it is above a dialog that was opened since
+    tip.showPopover();
     const { width, height } = tip.getBoundingClientRect();
     const left = Math.min(Math.max(box.left + box.width / 2 - width / 2, 8), innerWidth - width - 8);
     tip.style.left = `${left}px`;
@@ -163,11 +177,20 @@
   const light = (mark) => {
     lit?.classList.remove("lit");
     lit = mark;
-    if (!mark) { tip.hidden = true; return; }
+    if (!mark) { tip.hidePopover(); return; }
     mark.classList.add("lit");
     place(mark.dataset.tip, mark.getBoundingClientRect());
   };
   const meaning = (link) => document.getElementById(link.getAttribute("href").slice(1))?.querySelector("dd")?.textContent ?? "";
+  const explain = (link) => {
+    const show = () => place(meaning(link), link.getBoundingClientRect());
+    const hide = () => tip.hidePopover();
+    link.addEventListener("pointerenter", show);
+    link.addEventListener("focus", show);
+    link.addEventListener("pointerleave", hide);
+    link.addEventListener("blur", hide);
+    link.addEventListener("click", hide);
+  };
   const nearest = (plot, x, y) => {
     let best = null, least = 24 * 24;
     all("[data-tip]", plot).forEach((mark) => {
@@ -213,15 +236,7 @@
     });
   });
 
-  all("a.term").forEach((link) => {
-    const show = () => place(meaning(link), link.getBoundingClientRect());
-    const hide = () => (tip.hidden = true);
-    link.addEventListener("pointerenter", show);
-    link.addEventListener("focus", show);
-    link.addEventListener("pointerleave", hide);
-    link.addEventListener("blur", hide);
-    link.addEventListener("click", hide);
-  });
+  all("a.term").forEach(explain);
 
   // --- where one is ---
 
