@@ -2,6 +2,7 @@
 
 import math
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -150,6 +151,25 @@ def test_a_long_chain_is_an_ordinary_function():
         total_ = sin(total_) * y + 0.001 * k
     d = gradient(function([x, y], total_), engine="llvm")
     np.testing.assert_allclose(d(0.3, 0.4), gradient(function([x, y], total_), engine="python")(0.3, 0.4), rtol=1e-12)
+
+
+def test_programs_may_be_called_from_several_threads(monkeypatch):
+    monkeypatch.setattr(engine, "OPTIMISED", -1)
+    d = value(function([x, y], sin(x) * exp(y) + x), engine="llvm")
+    known = [d(float(k), 0.5) for k in range(50)]
+    wrong = []
+
+    def run():
+        for _ in range(20):
+            wrong.extend(k for k in range(50) if d(float(k), 0.5) != known[k])
+            wrong.extend(np.flatnonzero(d(np.arange(50.0), 0.5) != known))
+
+    threads = [threading.Thread(target=run) for _ in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
 
 
 def test_sizes_beyond_its_own_are_refused(monkeypatch):

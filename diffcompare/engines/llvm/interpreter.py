@@ -14,6 +14,7 @@ import numpy as np
 
 from ...dsl.core import Expr
 from ...dsl.function import Function
+from ..base import Array
 from .emit import INTRINSICS, OPERATORS, Emitter
 from .scalar import Scalars, addresses
 from .tape import Kind, program
@@ -34,19 +35,26 @@ class Interpreted(Scalars):
         pointer = ctypes.c_void_p
         self._point = function_pointer(self._machine, "point", pointer, pointer)
         self._points = function_pointer(self._machine, "points", ctypes.c_int64, *[pointer] * 6, ctypes.c_int64, ctypes.c_int64)
-        self._frames: list[Any] = []
-        self._wide: list[Any] = []
+        self._frames: list[Array] = []
+        self._wide: list[Array] = []
         self.source = f"; {self._program.operations} operations in {self._program.runs} runs for the interpreter"
 
+    def _taken(self, frames: list[Array], points: int) -> Array:
+        """A frame that no other call has, for so many points side by side."""
+        try:
+            return frames.pop()
+        except IndexError:
+            return np.repeat(self._program.frame, points)
+
     def run_point(self, inputs: Any, outputs: Any) -> None:
-        frame = self._frames.pop() if self._frames else self._program.frame.copy()
+        frame = self._taken(self._frames, 1)
         frame[: self._inputs] = inputs
         self._point(self._program.code.ctypes.data, frame.ctypes.data)
         outputs[:] = frame[self._program.results].tolist()
         self._frames.append(frame)
 
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
-        wide = self._wide.pop() if self._wide else np.repeat(self._program.frame, self.block)
+        wide = self._taken(self._wide, self.block)
         p = self._program
         data = (p.code.ctypes.data, wide.ctypes.data, p.results.ctypes.data)
         self._points(count, addresses(inputs), addresses(steps), addresses(outputs), *data, self._inputs, self._outputs)
