@@ -61,11 +61,11 @@ def fit(
     """The parameters with the least sum of squared residuals, from a start, with the Jacobian by any method.
 
     residuals: a Problem, a Function, an expression, or text such as "b1*exp(-b2*x) - y"; its one output holds m numbers. start:
-    the values of the parameters by name, or the one value there is, or of a Problem the label of a point. data: the values of the
-    other inputs; a Problem's own where none are given. algorithm: "lm" (MINPACK's Levenberg and
-    Marquardt, needs m >= n), "trf" or "dogbox"; parameters are scaled by the Jacobian's columns. evaluations: at most this
-    many of the residuals. Raises DiffCompareError for inputs without a value or an algorithm that is none, DomainError where the
-    residuals or the Jacobian are not finite at the start.
+    the values of the n parameters by name, or the one value there is, or of a Problem the label of a point. data: the values of
+    the other inputs; a Problem's own where none are given. algorithm: "lm" (MINPACK's Levenberg and Marquardt, needs m >= n),
+    "trf" or "dogbox"; parameters are scaled by the Jacobian's columns. tolerance: relative, of the sum and of the parameters.
+    evaluations: of the residuals by the algorithm, at most. Raises DiffCompareError for inputs without a value or an algorithm
+    that is none, DomainError where the residuals or the Jacobian are not finite at the start.
     """
     if algorithm not in ALGORITHMS:
         raise DiffCompareError(f"fit: there is no algorithm {algorithm!r}; there are {', '.join(ALGORITHMS)}")
