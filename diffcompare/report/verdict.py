@@ -14,6 +14,8 @@ from .blocks import code
 
 SCENARIOS = {1: "once", CALLS: f"{CALLS:,} times", 1_000_000: "a million times"}
 """Numbers of calls for which a choice is named."""
+NOTABLE = 1.1
+"""Less of a difference in time is not worth a sentence."""
 BY_HAND = "manual"
 FAULTS = {
     "nan": "NaN where the derivative is finite",
@@ -55,12 +57,12 @@ def _choice(found: dict[int, Recommendation]) -> list[str]:
         return [f"No method is right at every point of these problems: {'; '.join(usual.reasons)}."]
     choice = free(usual)[0]
     reason = (
-        f"It is right at all {choice.points} points, its worst [error](#def-error) {choice.error_conditioned:.1f} times what inputs wrong by "
+        f"It is right at all {choice.points} points, its worst [error](#def-error) {choice.error_conditioned:.2g} times what inputs wrong by "
         f"ε may cause, and of all that are right everywhere it takes least time to prepare and call {SCENARIOS[CALLS]}."
     )
     sentences = [f"For first derivatives of these problems, take **{named(choice)}**.", reason]
-    others = [(words, free(found[calls])[0]) for calls, words in SCENARIOS.items()]
-    differing = [f"**{named(c)}** called {words}" for words, c in others if (c.method, c.engine) != (choice.method, choice.engine)]
+    fastest = {words: (free(found[calls])[0], found[calls]) for calls, words in SCENARIOS.items()}
+    differing = [f"**{named(c)}** called {words}" for words, (c, among) in fastest.items() if _gain(c, choice, among) > NOTABLE]
     if differing:
         sentences.append(f"Less time is taken by {', by '.join(differing)}.")
     by_hand = [c for c in usual.right if c.method == BY_HAND]
@@ -71,12 +73,19 @@ def _choice(found: dict[int, Recommendation]) -> list[str]:
     return sentences
 
 
+def _gain(other: Candidate, choice: Candidate, found: Recommendation) -> float:
+    """How many times as long the choice takes as the other, for this number of calls."""
+    own = next(c for c in found.right if (c.method, c.engine) == (choice.method, choice.engine))
+    return own.relative / other.relative
+
+
 def _rejected(found: Recommendation) -> list[str]:
     """Who is right as well, and how many are rejected for which fault."""
     sentences = []
     rest = free(found)[1:]
     if rest:
-        listed = ", ".join(f"{named(c)} ({c.relative / free(found)[0].relative:.2g}×)" for c in rest[:4])
+        least = free(found)[0].relative
+        listed = ", ".join(f"{named(c)} ({_ratio(c.relative / least)}×)" for c in rest[:4])
         more = f" and {len(rest) - 4} more" if len(rest) > 4 else ""
         sentences.append(f"Right everywhere as well, with the time against the choice: {listed}{more}.")
     kinds: dict[str, list[str]] = {}
@@ -87,6 +96,10 @@ def _rejected(found: Recommendation) -> list[str]:
         text = "; ".join(f"{FAULTS.get(kind, kind)}: {', '.join(map(code, dict.fromkeys(methods)))}" for kind, methods in kinds.items())
         sentences.append(f"Rejected. {text[0].upper()}{text[1:]}.")
     return sentences
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2g}" if value < 99.5 else f"{value:,.0f}"
 
 
 def named(c: Candidate) -> str:

@@ -33,7 +33,7 @@ def answer(given: Given) -> Chapter:
 def _by_calls(table: pd.DataFrame) -> Sheet:
     note = (
         "Of the methods that are right at every point, the one whose preparation and calls together take least time: the mean over the "
-        "problems, against the fastest for each. A derivative that is called once has other virtues than one called for hours."
+        "problems, against the fastest for each."
     )
     means: Mapping[str, str] = dict.fromkeys(("time / best", "its time / best", "time by hand / best"), "N calls / best")
     return Sheet("By the number of calls", table, note, index=False, means=means)
