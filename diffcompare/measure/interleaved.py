@@ -14,9 +14,6 @@ from .rounds import Phase, Sample, Turn, batch_points, rounds
 from .speed import SAMPLES
 from .worker import Died, Hung, Raised, Worker
 
-PATIENCE = 3.0
-"""A phase of a cell may take this many times its budget before its turn counts as hanging."""
-
 
 @dataclass(frozen=True)
 class Timeable:
@@ -70,10 +67,9 @@ def interleaved(
     found: dict[int | str, Samples] = {turn.cell: Samples() for turn in turns}
     runners = {k: (c.method, c.engine) for k, c in cells.items()}
     while turns:
-        patience = timeout_s + PATIENCE * budget_s * len(set(turns))
         taken = 0
         try:
-            for sample in worker.run(patience, rounds, question, runners, job, turns, budget_s):
+            for sample in worker.run(timeout_s, rounds, question, runners, job, turns, budget_s, each=True):
                 found[turns[taken].cell].add(turns[taken].phase, sample)
                 taken += 1
             break

@@ -54,10 +54,11 @@ class Worker:
         self._replies: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._errors: IO[bytes] | None = None
 
-    def run(self, timeout_s: float, task: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
+    def run(self, timeout_s: float, task: Callable[..., Iterator[Any]], *args: Any, each: bool = False) -> Iterator[Any]:
         """The replies of task(*args) as they come.
 
-        Raises Hung timeout_s seconds after the task has started (importing what it needs comes before), Died if the
+        Raises Hung timeout_s seconds after the task has started (importing what it needs comes before), or after the last
+        reply where that is for each, Died if the
         process ends, Raised if the task does. After the first two, and after a MemoryError, the next task gets a new process.
         """
         frame = _frame((task, args))
@@ -69,12 +70,12 @@ class Worker:
         except OSError:
             raise self._died() from None
         try:
-            yield from self._until_done(timeout_s)
+            yield from self._until_done(timeout_s, each)
         except (Hung, Died, GeneratorExit, KeyboardInterrupt):
             self.stop()
             raise
 
-    def _until_done(self, timeout_s: float) -> Iterator[Any]:
+    def _until_done(self, timeout_s: float, each: bool) -> Iterator[Any]:
         deadline = time.monotonic() + STARTUP_S
         while True:
             try:
@@ -83,6 +84,7 @@ class Worker:
                 raise Hung(f"no answer within {timeout_s:g} s") from None
             if kind == _REPLY:
                 yield cloudpickle.loads(content)
+                deadline = time.monotonic() + timeout_s if each else deadline
             elif kind == _STARTED:
                 deadline = time.monotonic() + timeout_s
             elif kind == _RAISED:

@@ -67,6 +67,19 @@ def test_a_hanging_task_is_killed_and_its_replies_so_far_are_kept(worker: Worker
     assert one(worker, pid) != before
 
 
+def dripping(replies: int, pause_s: float, last_s: float) -> Iterator[int]:
+    for k in range(replies):
+        time.sleep(pause_s)
+        yield k
+    time.sleep(last_s)
+
+
+def test_a_limit_for_each_reply_is_none_for_all_of_them(worker: Worker) -> None:
+    assert list(worker.run(3.0, dripping, 20, 0.2, 0.0, each=True)) == list(range(20))
+    with pytest.raises(Hung):
+        list(worker.run(3.0, dripping, 3, 0.0, 60.0, each=True))
+
+
 def test_a_task_that_aborts_says_how_the_process_ended(worker: Worker) -> None:
     with pytest.raises(Died, match="SIGABRT"):
         list(worker.run(30.0, abort))
