@@ -57,9 +57,9 @@ class Worker:
     def run(self, timeout_s: float, task: Callable[..., Iterator[Any]], *args: Any, each: bool = False) -> Iterator[Any]:
         """The replies of task(*args) as they come.
 
-        Raises Hung timeout_s seconds after the task has started (importing what it needs comes before), or after the last
-        reply where that is for each, Died if the
-        process ends, Raised if the task does. After the first two, and after a MemoryError, the next task gets a new process.
+        Raises Hung timeout_s seconds after the task has started (importing what it needs comes before), or with each=True
+        after its last reply; Died if the process ends, Raised if the task does. After the first two, and after a MemoryError,
+        the next task gets a new process.
         """
         frame = _frame((task, args))
         self.start()
