@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -43,13 +44,13 @@ class Scalars(Compiled):
         if self._flat and all(s == () for s in self._cores):
             self.single = self._one
 
+    @abstractmethod
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
         """`count` blocks from and to these addresses; step 0 reads an input's first block for every block, 1 moves on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run_point(self, inputs: Any, outputs: Any) -> None:
         """One point, from an array of doubles to another."""
-        raise NotImplementedError
 
     def _one(self, *values: float) -> tuple[float, ...]:
         given = (ctypes.c_double * self._inputs)(*values)
