@@ -52,14 +52,14 @@ TIMED = (
 def grid(given: Matrix) -> str:
     """The table in HTML, with what filters it."""
     problems = list(dict.fromkeys(given.cells["short"]))
-    engines = list(dict.fromkeys(given.cells["engine"]))
+    engines = sorted(set(given.cells["engine"]))
     methods: dict[str, list[Row]] = {}
     for row in rows_of(given.cells, SHOWN):
         methods.setdefault(row["method"], []).append(row)
     head = "".join(
         f'<th scope="col" class="up"><button type="button" class="sort"><span>{escape(str(p))}</span></button></th>' for p in problems
     )
-    rows = "\n".join(_row(method, group, problems, engines) for method, group in methods.items())
+    rows = "\n".join(_row(method, group, problems, engines) for method, group in sorted(methods.items()))
     return (
         f'<div class="matrix">{_filters(given.cells, engines)}<div class="scroll" tabindex="0" role="region" aria-label="{escape(given.title)}">'
         f'<table class="grid"><thead><tr><th scope="col"><button type="button" class="sort">method</button></th>'

@@ -77,7 +77,7 @@ def outcome(found: Sequence[str]) -> str:
 
 def _pivot(cells: pd.DataFrame, columns: str, value: Any) -> pd.DataFrame:
     groups = {key: value(group) for key, group in cells.groupby(["who", columns], sort=False)}
-    who, across = (list(dict.fromkeys(cells[c])) for c in ("who", columns))
+    who, across = sorted(set(cells["who"])), list(dict.fromkeys(cells[columns]))
     return pd.DataFrame([[groups.get((w, a)) for a in across] for w in who], index=pd.Index(who, name="method · engine"), columns=across)
 
 
@@ -98,7 +98,7 @@ def call_seconds(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _of_groups(cells: pd.DataFrame, column: str, how: Literal["min", "max"]) -> pd.DataFrame:
     """The greatest or least number of a column in each cell of a table of methods and engines against problems."""
-    who, across = (list(dict.fromkeys(cells[c])) for c in ("who", "short"))
+    who, across = sorted(set(cells["who"])), list(dict.fromkeys(cells["short"]))
     known = cells.assign(number=pd.to_numeric(cells[column]))
     table = known.pivot_table(index="who", columns="short", values="number", aggfunc=how, sort=False)
     table = table.reindex(index=who, columns=across).astype(float)

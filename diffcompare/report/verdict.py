@@ -129,6 +129,8 @@ def _plain(c: Candidate) -> str:
     return f"{c.method} · {c.engine}"
 
 
-def rejected(found: Recommendation) -> pd.DataFrame:
-    """Every method that is not the first choice, and why, engines of one reason together."""
-    return pd.DataFrame(list(found.listed()), columns=["kind", "method", "why"])
+def rejected(records: Sequence[Measurement], found: Recommendation) -> pd.DataFrame:
+    """Every method that is not the choice, and why, engines of one reason together; formulas by hand only if they are the choice."""
+    chosen_by_hand = bool(found.right) and free(found)[0].method == BY_HAND
+    compared = found if chosen_by_hand else judgement([m for m in records if m.method != BY_HAND], found.calls)
+    return pd.DataFrame(list(compared.listed()), columns=["kind", "method", "why"])

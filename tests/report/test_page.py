@@ -177,7 +177,8 @@ def test_nothing_complains_and_charts_are_drawn(shown: Browser) -> None:
 
 def test_a_heading_sorts_up_and_then_down(shown: Browser) -> None:
     names = "[...document.querySelectorAll('table.grid')[0].tBodies[0].rows].map(r => r.cells[0].textContent)"
-    assert shown.run(names) == ["ad.reverse", "symbolic", "fd.forward", "fd.central"]
+    shown.click("table.grid th:nth-child(2) .sort")  # how many are ok
+    assert shown.run(names)[0] == "fd.forward"
     shown.click("table.grid th:first-child .sort")
     assert shown.run(names) == ["ad.reverse", "fd.central", "fd.forward", "symbolic"]
     shown.click("table.grid th:first-child .sort")

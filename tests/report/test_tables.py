@@ -12,7 +12,7 @@ from diffcompare.measure.environment import Environment
 from diffcompare.measure.record import Measurement, read
 from diffcompare.report import tables
 from diffcompare.report.page import write
-from diffcompare.report.verdict import choices, recommendations, verdict
+from diffcompare.report.verdict import choices, recommendations, rejected, verdict
 
 HERE = Environment("cpu", 2, "system", "python", "numpy=2", "", "abc", "", "2026-01-01T00:00:00+00:00")
 
@@ -127,6 +127,9 @@ def test_formulas_by_hand_are_the_yardstick_and_not_the_choice() -> None:
     assert any("Formulas written by hand" in s and "save " in s for s in sentences)
     assert choices(found)["take"].tolist() == ["ad.reverse · numpy"] * 3
     assert choices(found)["by hand"].tolist() == ["manual · numpy"] * 3
+    listed = rejected(rows, found[1000])["method"].tolist()
+    assert "ad.reverse" not in listed
+    assert {"fd.central", "symbolic"} <= set(listed)
     only = [replace(r, method="manual", family="manual") for r in ROWS[:3]]
     assert "take **`manual` on `numpy`**" in verdict(recommendations(only), tables.frame(only))[0]
 

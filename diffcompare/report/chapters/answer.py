@@ -21,7 +21,7 @@ def answer(given: Given) -> Chapter:
     if others:
         blocks.append(Points(tuple(others)))
     if found:
-        sheets = (_by_calls(choices(found)), _rejected(rejected(found[CALLS])))
+        sheets = (_by_calls(choices(found)), _rejected(rejected(given.first_records, found[CALLS])))
         blocks += [s for s in sheets if len(s.table)]
     if not given.main.empty:
         blocks.append(_standing(given))
@@ -41,7 +41,7 @@ def _by_calls(table: pd.DataFrame) -> Sheet:
 
 def _rejected(table: pd.DataFrame) -> Sheet:
     note = (
-        "For 1,000 calls. `inaccurate` here is a right answer that loses more than three digits beyond what its inputs allow, as differences "
+        "For 1,000 calls, formulas by hand left aside. `inaccurate` here is a right answer that loses more than three digits beyond what its inputs allow, as differences "
         "do; `wrong` is beyond what the method itself promises. `diffcompare recommend` judges any function so."
     )
     return Sheet("What was rejected, and why", table, note, folded=True, index=False)
