@@ -222,13 +222,13 @@ def _write(
     from rich.console import Console
 
     from .measure.record import by_status, read
-    from .report.page import RECORDS, write
+    from .report.page import EXTRA, RECORDS, can_draw, write
     from .report.studies import gathered
 
     records = read(out / "data" / RECORDS)
     wanted = {key for j in planned for c in j.cells for key in j.keys(*c)}
     measured = [m for m in records.latest() if m.key in wanted]
-    for complaint in records.complaints:
+    for complaint in [*records.complaints, *([] if can_draw() else [EXTRA])]:
         sys.stderr.write(f"warning: {complaint}\n")
     with Console(stderr=True).status("computing the studies and drawing the page"):
         studies = gathered(problems, records, out / "data", beside, thorough)
@@ -253,7 +253,9 @@ def audit(
     timeout: Annotated[float, typer.Option(help="Seconds for one process with one function.")] = 60.0,
     again: Annotated[str | None, typer.Option("--replay", help="One answer, as a table prints it: 'tanh 1 peer.jax jax 0x1.4p+4'.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option(help="A folder for report.md, heat.svg, table.csv and special.csv.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for report.md, heat.svg, table.csv and special.csv.", show_default=False)
+    ] = None,
 ) -> None:
     """How many digits the derivatives of elementwise functions keep, ours and other libraries', against certified truth."""
     from rich.console import Console

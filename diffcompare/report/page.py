@@ -49,7 +49,7 @@ def write(
                 store.add(environment)
             for measurement in measurements:
                 store.add(measurement)
-    drawing = find_spec("altair") is not None and find_spec("vl_convert") is not None
+    drawing = can_draw()
     given = Given(measurements, environments, [*complaints, *([] if drawing else [EXTRA])], name, studies or Studies(), changes, baseline)
     for label, table in numbers(given).items():
         table.to_csv(data / f"{label}.csv", lineterminator="\n")
@@ -57,6 +57,11 @@ def write(
     _render("report.md.j2", folder / "report.md", {"given": given, "chapters": _marked(made, folder, drawing)})
     _render("index.html.j2", folder / "index.html", _page(given, made, drawing))
     return folder / "report.md"
+
+
+def can_draw() -> bool:
+    """Whether the extra `report` is installed."""
+    return find_spec("altair") is not None and find_spec("vl_convert") is not None
 
 
 def numbers(given: Given) -> dict[str, pd.DataFrame]:

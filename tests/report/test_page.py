@@ -218,7 +218,7 @@ def test_a_cell_opens_its_numbers_by_mouse_and_by_keyboard(shown: Browser) -> No
     text = shown.run("document.getElementById('cell').textContent")
     for part in ("fd.forward: gradient of g(n=2)", "inaccurate", "1.5", "off </script><img", "quartiles", "diffcompare compare 'g(n=2)'"):
         assert part in text
-    shown.run("document.querySelector('#cell a[href=\"#def-of-its-bound\"], #cell a[href=\"#def-ulp\"]').focus()")
+    shown.run('document.querySelector(\'#cell a[href="#def-of-its-bound"], #cell a[href="#def-ulp"]\').focus()')
     assert "How many floats" in shown.run("document.getElementById('tip').textContent")
     assert shown.run("[...document.querySelectorAll('#cell a.term')].every(a => document.querySelector(a.getAttribute('href')))")
     shown.key("Escape")
