@@ -20,7 +20,7 @@ import numpy as np
 from ..dsl.core import Expr, collector_paused
 from ..dsl.function import Function, as_function, bind
 from ..dsl.named import Named, class_of, nested, nester
-from ..dsl.shapes import Shape
+from ..dsl.shapes import Shape, broadcast_shape
 from ..engines.base import Array, Engine
 from ..errors import DiffCompareError, ShapeError, Unsupported
 from ..transforms.cost import Cost, Ratio
@@ -347,7 +347,7 @@ class Derivative:
 
     def _joint_batch(self, batches: Sequence[Shape]) -> Shape:
         try:
-            joint = np.broadcast_shapes(*batches)
+            joint = broadcast_shape(batches)
         except ValueError:
             listed = ", ".join(f"{n} {b}" for n, b in zip(self._names, batches, strict=False))
             raise ShapeError(f"{self.primal.name}: the batch axes do not broadcast: {listed}") from None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...dsl.function import Function
+from ...dsl.shapes import broadcast_shape
 from ..base import Array, Compiled
 from ..schedule import Schedule
 from .memory import Memory
@@ -73,7 +74,7 @@ class Scalars(Compiled):
         self._compute(values, joint, [b.reshape(-1) for b in blocks])
 
     def _joint(self, values: Sequence[Array]) -> tuple[int, ...]:
-        return np.broadcast_shapes(*(v.shape[: v.ndim - len(s)] for v, s in zip(values, self._cores, strict=True)))
+        return broadcast_shape([v.shape[: v.ndim - len(s)] for v, s in zip(values, self._cores, strict=True)])
 
     def _compute(self, values: Sequence[Array], joint: tuple[int, ...], results: Sequence[Array]) -> None:
         """All points into the results: whole blocks in place, shared among threads; what remains by way of a padded block."""
