@@ -23,13 +23,13 @@ DEFAULT_METHOD = "ad.reverse"
 @cache
 def methods() -> dict[str, Differentiator]:
     """Every method by name, plug-ins included."""
-    return discover("diffcompare.differentiators", Differentiator)  # type: ignore[type-abstract]
+    return discover("diffcompare.differentiators", Differentiator)
 
 
 @cache
 def engines() -> dict[str, Engine]:
     """Every engine by name, plug-ins included."""
-    return discover("diffcompare.engines", Engine)  # type: ignore[type-abstract]
+    return discover("diffcompare.engines", Engine)
 
 
 def find_method(method: str | Differentiator) -> Differentiator:

@@ -47,7 +47,7 @@ class Contender(ABC):
 @cache
 def contenders() -> dict[str, Contender]:
     """Everyone, by name."""
-    return discover("diffcompare.bench.contenders", Contender)  # type: ignore[type-abstract]
+    return discover("diffcompare.bench.contenders", Contender)
 
 
 def missing(library: str, extra: str = "") -> Unsupported:

@@ -141,6 +141,7 @@ normal_cdf: Elementwise = register(
 
 # --- gelu, silu ---
 
+
 def _square(x: Expr) -> Expr:
     """x² up to 60²: infinity times the 0 of the bell would be NaN."""
     return minimum(x * x, 3600.0)
