@@ -103,17 +103,33 @@ def _third_size(x: float) -> float:
 
 SPLIT = "an exponential by two halves, whose roundings add up, times a quotient of polynomials"
 
+HALVES = Bound(6.0, "an exponential by two halves, whose roundings add up")
+
+
+def _near(x: Expr) -> Expr:
+    """x up to ±60, where the bell is 0: infinity times 0 would be NaN."""
+    return minimum(maximum(x, -60.0), 60.0)
+
+
 normal_slope: Elementwise = register(
     Elementwise(
         "normal_slope",
-        evaluate=lambda x: _times_bell(-PER_ROOT_2_PI * minimum(maximum(x, -60.0), 60.0), x),
+        evaluate=lambda x: _times_bell(-PER_ROOT_2_PI * _near(x), x),
         ball=lambda b, x: -x * _bell(b, x),
-        partials=lambda y, x: (-(normal_pdf(x) + x * y),),
-        bounds={
-            (): Bound(6.0, "an exponential by two halves, whose roundings add up"),
-            (0,): Bound(6.0, "(x² - 1) φ vanishes at 1", lambda x: _bell_size(x) * max(1.0, x * x)),
-            (0, 0): Bound(8.0, "(3 x - x³) φ vanishes at √3", _third_size),
-        },
+        partials=lambda y, x: (normal_bend(x),),
+        bounds={(): HALVES, (0,): HALVES, (0, 0): Bound(8.0, "(3 x - x³) φ vanishes at √3", _third_size)},
+    )
+)
+
+normal_bend: Elementwise = register(
+    Elementwise(
+        "normal_bend",
+        # in factors: x² - 1 has no digits left at 1
+        evaluate=lambda x: _times_bell(PER_ROOT_2_PI * ((_near(x) - 1.0) * (_near(x) + 1.0)), x),
+        ball=lambda b, x: (x - 1) * (x + 1) * _bell(b, x),
+        partials=lambda y, x: ((_square(x) - 3.0) * normal_slope(x),),
+        bounds={(): HALVES, (0,): Bound(8.0, "(3 x - x³) φ vanishes at √3", _third_size)},
+        promised=1,
     )
 )
 
@@ -123,7 +139,7 @@ normal_pdf: Elementwise = register(
         evaluate=lambda x: _times_bell(PER_ROOT_2_PI, x),
         partials=lambda y, x: (normal_slope(x),),
         ball=lambda b, x: _bell(b, x),
-        bounds={(0, 0): Bound(6.0, "(x² - 1) φ vanishes at 1", lambda x: _bell_size(x) * max(1.0, x * x))},
+        bounds={(0, 0): HALVES},
         doc="exp(-x²/2) / √(2π), the density of the standard normal distribution",
     )
 )

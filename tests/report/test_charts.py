@@ -87,7 +87,7 @@ def contrast(a: str, b: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("colour", {*charts.FAMILIES.values(), *(c for c, _, _ in charts.LINES.values()), charts.INK, charts.SOFT})
+@pytest.mark.parametrize("colour", sorted({*charts.FAMILIES.values(), *(c for c, _, _ in charts.LINES.values()), charts.INK, charts.SOFT}))
 def test_lines_and_words_stand_out_in_light_and_in_dark(colour: str) -> None:
     assert contrast(colour, "#ffffff") >= 3.0
     assert contrast(charts.DARK[colour], charts.DARK["#ffffff"]) >= 3.0
