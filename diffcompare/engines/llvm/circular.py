@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .branches import beside, either
+from .branches import beside
 from .coefficients import COS, SIN
 from .registers import Bits, Real, fma, polynomial
 
@@ -48,11 +48,34 @@ def _circular(name: str, x: Real, quadrants: int) -> Real:
         e.rare.append(abs(x).compare("oge", FAR).name)
         return _turned(e.shared("turn", x, _called_turn if name in e.often else _turn), quadrants)
     if e.lanes == 1:
-        near = lambda x: _turned(_turn(x), quadrants)  # noqa: E731
-        return either(name, x, lambda x: abs(x).compare("ult", FAR), near, lambda x: Real(x.e, x.e.call(name, [x.name])))
+        pair: tuple[Real, Real] = e.shared("sine and cosine", x, _both)
+        return pair[quadrants]
     symbol = f"{name}_{e.suffix}"
     e.declarations.add(_guarded(symbol, name, beside(e), quadrants))
     return Real(e, e.line(f"call {e.type} @{symbol}({e.type} {x.name})"))
+
+
+def _both(x: Real) -> tuple[Real, Real]:
+    """sin x and cos x of a scalar, by a function of its own that branches for far arguments."""
+    e, inner = x.e, beside(x.e)
+    y = Real(inner, "%x")
+    near = abs(y).compare("ult", FAR)
+    lines = ["define internal { double, double } @sine_and_cosine(double %x) nounwind {", *inner.lines]
+    lines.append(f"  br i1 {near.name}, label %near, label %far")
+    for label in ("near", "far"):
+        inner.forget()
+        if label == "near":
+            turn = _turn(y)
+            pair = _turned(turn, 0).name, _turned(turn, 1).name
+        else:
+            pair = inner.call("sin", ["%x"]), inner.call("cos", ["%x"])
+        first = inner.line(f"insertvalue {{ double, double }} poison, double {pair[0]}, 0")
+        both = inner.line(f"insertvalue {{ double, double }} {first}, double {pair[1]}, 1")
+        lines += [f"{label}:", *inner.lines, f"  ret {{ double, double }} {both}"]
+    e.declarations.add("\n".join([*lines, "}"]))
+    found = e.line(f"call {{ double, double }} @sine_and_cosine(double {x.name})")
+    sine, cosine = (Real(e, e.line(f"extractvalue {{ double, double }} {found}, {k}")) for k in range(2))
+    return sine, cosine
 
 
 def _guarded(symbol: str, name: str, e: Emitter, quadrants: int) -> str:
