@@ -22,7 +22,9 @@ from .team import team
 SMALL_PRODUCT = 50e6
 """Floating-point operations up to which a product is kept off BLAS's own threads."""
 WORTH_SHARING = 4e6
-"""Those that are worth a second thread of ours: some 100 µs, where waking one takes up to 30."""
+"""Those that are worth a second thread of ours: some 80 µs, where waking one takes up to 30."""
+WORTH_READING = 2_000_000
+"""Entries of a matrix whose reading alone is worth it."""
 
 
 class NumpyCall:
@@ -99,7 +101,8 @@ class Product:
 
 def _rows(a: Array, b: Array, c: Array, operations: float, threads: int) -> None:
     """c = a b of matrices, in one part for each thread where that is worth it, along the longer side of c."""
-    if not WORTH_SHARING <= operations <= SMALL_PRODUCT or threads < 2:
+    worth_it = operations >= WORTH_SHARING or max(a.size, b.size) >= WORTH_READING
+    if not worth_it or operations > SMALL_PRODUCT or threads < 2:
         np.matmul(a, b, out=c)
         return
     along_rows = c.shape[0] >= c.shape[1]

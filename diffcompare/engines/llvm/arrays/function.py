@@ -25,7 +25,7 @@ from ..target import Machine, Target, function_pointer
 from .bodies import bodies
 from .calls import NumpyCall, Product, numpy_step
 from .code import NestText
-from .fusion import Fused, Kernel, fuse, known
+from .fusion import REDUCTIONS, Fused, Kernel, fuse, known
 from .nests import Nest, nest
 from .storage import Layout, Workspace
 from .team import team
@@ -33,7 +33,7 @@ from .team import team
 NODES = 2_000
 """Array operations beyond which loops take LLVM too long."""
 ENTRIES_A_NODE = 4
-"""Scalar operations for each array operation up to which arrays are so short that entries are better written out."""
+"""Scalar operations, reading and writing among them, for each array operation up to which entries are better written out."""
 SMALL = 300
 """Scalar operations up to which code for single entries is compiled too, for batches."""
 MANY = 64
@@ -49,15 +49,16 @@ def as_arrays(
 ) -> Compiled | None:
     """`lowered`, which is `function` without composites but those to keep, in loops over arrays; None where entries are fewer.
 
-    entries: compiles it written out entry by entry. Batches of small functions go there: one vector holds an entry of
-    several points, where a loop over a short array would leave most of it empty.
+    entries: compiles it written out entry by entry. Batches of small functions with reductions go there: a vector holds an
+    entry of several points, where a sum over a short array would leave most of it empty.
     """
     outputs = tidied(pairwise_products(lowered.outputs, sums=True))
     plan = schedule(lowered.with_outputs(outputs), keep)
-    operations = cost(lowered).operations
+    operations = cost(lowered).operations + sum(n.size for n in (*lowered.inputs, *outputs))
     if len(plan.body) > NODES or operations <= ENTRIES_A_NODE * len(plan.body):
         return None
-    return ArrayFunction(function, plan, target, threads, entries if operations <= SMALL else None)
+    short_loops = operations <= SMALL and any(n.primitive.name in {*REDUCTIONS, "einsum"} for n in plan.body)
+    return ArrayFunction(function, plan, target, threads, entries if short_loops else None)
 
 
 class ArrayFunction(Compiled):
