@@ -6,6 +6,7 @@ import ctypes
 import math
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -146,6 +147,7 @@ class Variant:
         self._layout = layout
         self._constants = {layout.place[n]: v for n, v in constants.items()}
         self._steps = self._compiled(fused, leaves, target)
+        self._asks_numpy = not all(isinstance(s, Pass) for s in self._steps)
         self._spaces: dict[int, list[Workspace]] = {}
         self._memory = Memory()
 
@@ -183,7 +185,7 @@ class Variant:
             if place >= self._inputs and o not in results and place not in self._constants:
                 results[o] = self._new(o, batch)
                 space.put(place, results[o])
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore") if self._asks_numpy else nullcontext():
             for step in self._steps:
                 step.run(space, batch)
         outputs = [results.pop(o) if o in results else self._copied(o, space, batch) for o in self._outputs]
@@ -210,16 +212,24 @@ class Pass:
         number = ctypes.c_int64
         self._run = function_pointer(machine, name, ctypes.c_void_p, number, number, number)
         self._finish = function_pointer(machine, f"{name}_finish", ctypes.c_void_p) if nest.joins else None
+        self._parts: tuple[int, list[tuple[int, int]]] = (-1, [])
+
+    def _ranges(self, batch: int) -> list[tuple[int, int]]:
+        """The ranges of units, one for each thread that is worth waking."""
+        known, ranges = self._parts
+        if known != batch:
+            units = self._nest.units(batch)
+            pieces = min(self._threads, units) if self._nest.operations(batch) >= WORTH_SHARING else 1
+            ranges = list(pairwise(units * k // pieces for k in range(pieces + 1)))
+            self._parts = batch, ranges
+        return ranges
 
     def run(self, space: Workspace, batch: int) -> None:
-        units = self._nest.units(batch)
-        pieces = min(self._threads, units)
-        if pieces < 2 or self._nest.operations(batch) < WORTH_SHARING:
-            self._run(space.pointer, batch, 0, units)
+        shares = self._ranges(batch)
+        if len(shares) == 1:
+            self._run(space.pointer, batch, *shares[0])
         else:
-            edges = [units * k // pieces for k in range(pieces + 1)]
-            work = [partial(self._run, space.pointer, batch, a, b) for a, b in pairwise(edges)]
-            team(self._threads).run(work)
+            team(self._threads).run([partial(self._run, space.pointer, batch, first, last) for first, last in shares])
         if self._finish is not None:
             self._finish(space.pointer)
 
