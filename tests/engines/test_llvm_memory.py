@@ -69,9 +69,10 @@ def test_results_go_into_any_float_array(buffer):
 @pytest.mark.parametrize("shift", [0, 1, 5, 16])
 def test_results_may_take_the_place_of_arguments(shift):
     a, b = _points(100)
+    expected = D(a, b).x
     room = np.concatenate([a, np.zeros(shift)])
     D(room[:100], b, out=(room[shift:], np.empty(100)))
-    np.testing.assert_allclose(room[shift:], np.exp(a) * np.sin(b) + 1, rtol=1e-14)
+    np.testing.assert_array_equal(room[shift:], expected)
 
 
 def test_a_result_still_in_use_is_not_written_to():

@@ -55,7 +55,7 @@ def _power(shifted: Real) -> Real:
 
 
 def gauss(x: Real) -> Real:
-    """exp(-x²) with x² as the sum of its rounded value and the rest: 0.9 ulp."""
+    """exp(-x²) with x² as the sum of its rounded value and the rest: 1 ulp."""
     size = abs(x).at_most(28.0)
     square = size * size
     return _exp(-square, -fma(size, size, -square))

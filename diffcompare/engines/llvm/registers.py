@@ -145,14 +145,11 @@ def fma(a: Real, b: Operand, c: Operand) -> Real:
 
 
 def polynomial(x: Real, coefficients: Sequence[float]) -> Real:
-    """Σ coefficients[k] x**k by Horner's rule for even and for odd powers, so that half as many operations wait for one another."""
-    square = x * x
-    return fma(x, _horner(square, coefficients[1::2]), _horner(square, coefficients[::2]))
-
-
-def _horner(x: Real, coefficients: Sequence[float]) -> Real:
-    total: Operand = coefficients[-1]
-    for c in reversed(coefficients[:-1]):
-        total = fma(x, total, c)
-    assert isinstance(total, Real)
-    return total
+    """Σ coefficients[k] x**k by Estrin's scheme: neighbours by fused multiply-adds, so that few wait for one another."""
+    terms: list[Operand] = list(coefficients)
+    while len(terms) > 1:
+        pairs: list[Operand] = [fma(x, b, a) for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        terms = pairs + terms[2 * len(pairs) :]
+        x = x * x if len(terms) > 1 else x
+    assert isinstance(terms[0], Real)
+    return terms[0]
