@@ -31,8 +31,10 @@ from .nests import Nest, nest
 from .storage import Layout, Workspace
 from .team import team
 
-NODES = 2_000
-"""Array operations beyond which loops take LLVM too long."""
+NODES = 8_000
+"""Array operations beyond which loops take LLVM too long: some ten seconds."""
+OPTIMISED = 1_000
+"""Up to this many LLVM schedules their instructions; beyond, that takes longer than it brings."""
 ENTRIES_A_NODE = 4
 """Scalar operations, reading and writing among them, for each array operation up to which entries are better written out."""
 SMALL = 300
@@ -133,6 +135,7 @@ class Variant:
 
     def __init__(self, plan: Schedule, constants: dict[Expr, Array], batched: frozenset[int], target: Target, threads: int) -> None:
         self._outputs = plan.outputs
+        self._nodes = len(plan.body)
         self._inputs = len(plan.inputs)
         self._threads = threads
         fused = fuse(plan, batched, target)
@@ -160,7 +163,7 @@ class Variant:
         bits = 64 * target.lanes
         attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
         self.source = "\n".join([*_described(fused), *sorted(declarations), *functions, attributes])
-        machine = Machine(self.source, 2) if functions else None
+        machine = Machine(self.source, 2 if self._nodes <= OPTIMISED else 0) if functions else None
         steps: list[Step] = []
         for at, step in enumerate(fused.steps):
             if isinstance(step, Kernel):
