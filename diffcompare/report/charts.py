@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -112,33 +113,27 @@ def _axis(title: str, ticks: Sequence[float], label: str = "") -> alt.Axis:
 
 
 def _finish(chart: Any, narrow: bool) -> Any:
-    """The look that all charts share."""
+    """The chart with the look that all share, set in one piece: each `configure_...` would copy the chart with its data."""
+    chart.config = _look(narrow)
+    return chart
+
+
+@cache
+def _look(narrow: bool) -> alt.Config:
     size = 12 if narrow else 13
-    return (
-        chart.configure(font=FONT, background="transparent", padding={"left": 10, "right": 14, "top": 14, "bottom": 2})
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=SOFT,
-            titleColor=INK,
-            gridColor=FAINT,
-            domainColor=RULE,
-            tickColor=RULE,
-            labelFontSize=size - 1,
-            titleFontSize=size,
-            titleFontWeight="normal",
-            titlePadding=8,
-            labelPadding=4,
-        )
-        .configure_legend(
-            labelColor=INK,
-            titleColor=SOFT,
-            labelFontSize=size,
-            titleFontSize=size - 1,
-            titleFontWeight="normal",
-            symbolStrokeWidth=2,
-            symbolBaseStrokeColor=SOFT,
-        )
-        .configure_header(labelColor=INK, titleColor=SOFT, labelFontSize=size, labelFontWeight=600, titleFontSize=size)
+    axis = {"labelColor": SOFT, "titleColor": INK, "gridColor": FAINT, "domainColor": RULE, "tickColor": RULE, "labelPadding": 4}
+    axis |= {"labelFontSize": size - 1, "titleFontSize": size, "titleFontWeight": "normal", "titlePadding": 8}
+    legend = {"labelColor": INK, "titleColor": SOFT, "labelFontSize": size, "titleFontSize": size - 1, "titleFontWeight": "normal"}
+    legend |= {"symbolStrokeWidth": 2, "symbolBaseStrokeColor": SOFT}
+    header = {"labelColor": INK, "titleColor": SOFT, "labelFontSize": size, "labelFontWeight": 600, "titleFontSize": size}
+    return alt.Config(
+        font=FONT,
+        background="transparent",
+        padding={"left": 10, "right": 14, "top": 14, "bottom": 2},
+        view={"stroke": None},
+        axis=axis,
+        legend=legend,
+        header=header,
     )
 
 
