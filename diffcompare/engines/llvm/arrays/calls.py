@@ -100,7 +100,10 @@ class Product:
 
 
 def _rows(a: Array, b: Array, c: Array, operations: float, threads: int) -> None:
-    """c = a b of matrices, in one part for each thread where that is worth it, along the longer side of c."""
+    """c = a b of matrices, in two parts for each thread where that is worth it, along the longer side of c.
+
+    Two, so that little is left to wait for where another thread is late.
+    """
     worth_it = operations >= WORTH_SHARING or max(a.size, b.size) >= WORTH_READING
     if not worth_it or operations > SMALL_PRODUCT or threads < 2:
         np.matmul(a, b, out=c)
@@ -108,8 +111,9 @@ def _rows(a: Array, b: Array, c: Array, operations: float, threads: int) -> None
     along_rows = c.shape[0] >= c.shape[1]
     n = max(c.shape)
     work: list[Callable[[], object]] = []
-    for k in range(threads):
-        part = slice(n * k // threads, n * (k + 1) // threads)
+    parts = 2 * threads
+    for k in range(parts):
+        part = slice(n * k // parts, n * (k + 1) // parts)
         if along_rows:
             work.append(partial(np.matmul, a[part], b, out=c[part]))
         else:
