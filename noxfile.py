@@ -56,3 +56,9 @@ def tests(session: nox.Session) -> None:
 def report(session: nox.Session) -> None:
     """The default report, written to reports/latest."""
     session.run(python(session, ""), "-m", "diffcompare", "report", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Our derivatives against other people's, written to reports/bench: some minutes on a machine that does nothing else."""
+    session.run(python(session, "test"), "-m", "diffcompare", "bench", *session.posargs)

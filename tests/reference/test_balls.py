@@ -47,6 +47,7 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "normal_pdf": mpmath.npdf,
     "normal_cdf": mpmath.ncdf,
     "normal_slope": lambda a: -a * mpmath.npdf(a),
+    "normal_bend": lambda a: (a * a - 1) * mpmath.npdf(a),
     "gelu": lambda a: a * mpmath.ncdf(a),
     "gelu_bend": lambda a: (2 - a * a) * mpmath.npdf(a),
     "gelu_slope": lambda a: mpmath.ncdf(a) + a * mpmath.npdf(a),
