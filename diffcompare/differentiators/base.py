@@ -438,10 +438,11 @@ def _parts(given: Any, names: Sequence[str], keyword: str) -> list[Any]:
     return list(given)
 
 
-def _block(value: Any, shape: Shape) -> Array:
-    """A result over the whole joint batch."""
-    array = np.asarray(value)
-    return array if array.shape == shape else np.array(np.broadcast_to(array, shape))
+def _block(value: Any, shape: Shape) -> Any:
+    """A result over the whole joint batch; one that is that already stays what it is, such as an array of JAX."""
+    if getattr(value, "shape", None) == shape:
+        return value
+    return np.array(np.broadcast_to(np.asarray(value), shape))
 
 
 def _buffers(places: Any, out: Any, shapes: Sequence[Shape]) -> list[Array]:

@@ -49,6 +49,8 @@ class JaxEngine(Engine):
             return super().handed_over(block)
         import jax.numpy as jnp
 
+        if not isinstance(block, np.ndarray):
+            return block
         with x64(block.dtype):
             return jnp.asarray(block)
 
@@ -61,16 +63,16 @@ class JaxEngine(Engine):
         plan = schedule(function)
         if len(plan.body) > LIMIT:
             raise TooLarge(f"engine jax takes up to {LIMIT} instructions, {function.name} has {len(plan.body)}; use numpy or python")
-        return JaxCompiled(plan, np.dtype(precision))
+        return JaxCompiled(plan, np.dtype(precision), self.raw)
 
 
 class JaxCompiled(Compiled):
     """A schedule traced by JAX and compiled once for each combination of argument shapes."""
 
-    def __init__(self, plan: Schedule, dtype: np.dtype[Any]) -> None:
+    def __init__(self, plan: Schedule, dtype: np.dtype[Any], raw: bool) -> None:
         self.function = plan.function
         self._traced = traceable(plan, dtype)
-        self._executables = Executables(self._spread, dtype)
+        self._executables = Executables(self._spread, dtype, raw)
         self.source = _source(plan)
 
     def _spread(self, *values: Any) -> list[Any]:
@@ -89,13 +91,17 @@ class JaxCompiled(Compiled):
 
 
 class Executables:
-    """A function of JAX arrays that gives a list of them, compiled by XLA once for each combination of shapes."""
+    """A function of JAX arrays that gives a list of them, compiled by XLA once for each combination of shapes.
 
-    def __init__(self, function: Callable[..., list[Any]], dtype: np.dtype[Any]) -> None:
+    raw: whether calls give JAX's own arrays, not copies that may be written to.
+    """
+
+    def __init__(self, function: Callable[..., list[Any]], dtype: np.dtype[Any], raw: bool = False) -> None:
         import jax
 
         self._jitted = jax.jit(function)
         self._dtype = dtype
+        self._raw = raw
         self._by_shapes: dict[tuple[Shape, ...], Any] = {}
 
     def prepare_for(self, shapes: tuple[Shape, ...]) -> Any:
@@ -111,7 +117,8 @@ class Executables:
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         run = self.prepare_for(tuple(v.shape for v in values))
         with x64(self._dtype):
-            return [np.array(r) for r in run(*values)]
+            results = run(*values)
+            return results if self._raw else [np.array(r) for r in results]
 
 
 def x64(dtype: np.dtype[Any]) -> Any:

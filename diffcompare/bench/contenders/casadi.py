@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class CasadiContender(Contender):
         given = np.concatenate([np.ravel(v) for v in w.values]) if points is None else np.ascontiguousarray(points)
         results = np.empty((w.points, compiled.size1_out(0)))
         if self.kind == "call":
-            return Ready(lambda: compiled(given), lambda r: cut(np.asarray(r).ravel(), w))
+            return Ready(partial(compiled, given), lambda r: cut(np.asarray(r).ravel(), w))
         mapped = compiled if w.points == 1 else compiled.map(w.points)
         buffer, run = mapped.buffer()
         buffer.set_arg(0, memoryview(given.reshape(-1).data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,9 @@ class HeyokaContender(Contender):
         if w.kind is Kind.POINTS:
             inputs = self._laid(np.stack([np.asarray(v) for v in w.values]) if len(w.values) > 1 else _rows(w.values[0]))
             results = self._laid(np.empty((entries, inputs.shape[1])))
-            return Ready(lambda: compiled(inputs, outputs=results), lambda r: cut(results.T, w))
+            return Ready(partial(compiled, inputs, outputs=results), lambda r: cut(results.T, w))
         inputs, results = np.array(w.values, float), np.empty(entries)
-        return Ready(lambda: compiled(inputs, outputs=results), lambda r: cut(results, w))
+        return Ready(partial(compiled, inputs, outputs=results), lambda r: cut(results, w))
 
     def _laid(self, array: Array) -> Array:
         """The array at an address that is, or is not, a multiple of 64."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def _prepared(w: Workload, code: Plain) -> Callable[[], Ready]:
 
     one, values = numba.njit(code.as_python()), w.values
     one(*values)  # compiles
-    return lambda: Ready(lambda: one(*values), lambda r: cut(np.array(r), w))
+    return lambda: Ready(partial(one, *values), lambda r: cut(np.array(r), w))
 
 
 numba_njit = Numba()

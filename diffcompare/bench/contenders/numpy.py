@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Numpy(Contender):
         gradient, values = workload.hand, workload.values
         if gradient is None:
             raise Unsupported("no NumPy code is given for this workload")
-        return lambda: lambda: Ready(lambda: gradient(*values), lambda r: [np.asarray(a) for a in (r if isinstance(r, tuple) else (r,))])
+        return lambda: lambda: Ready(partial(gradient, *values), lambda r: [np.asarray(a) for a in (r if isinstance(r, tuple) else (r,))])
 
 
 numpy_hand = Numpy()

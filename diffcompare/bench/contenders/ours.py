@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,9 @@ class Ours(Contender):
         values = self._values(w)
         if self.raw:
             return Ready(lambda: synchronised(d(*values)), flat)
-        if w.kind is not Kind.POINTS:
-            return Ready(lambda: d(*values), flat)
-        out = d(*values)
-        return Ready(lambda: d(*values, out=out), flat)
+        if w.kind is not Kind.POINTS or any(w.request.blocks):
+            return Ready(partial(d, *values), flat)
+        return Ready(partial(d, *values, out=d(*values)), flat)
 
     def _values(self, w: Workload) -> Sequence[Any]:
         if not self.raw:

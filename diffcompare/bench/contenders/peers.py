@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ...differentiate import prepare
 from ...errors import Unsupported
@@ -25,7 +26,7 @@ class Adapted(Contender):
 
         def start() -> Callable[[], Ready]:
             d = prepare(w.function, w.operator, w.wrt or None, method=f"peer.{self.name}", engine="numpy")
-            return lambda: Ready(lambda: d(*w.values), flat)
+            return lambda: Ready(partial(d, *w.values), flat)
 
         return start
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ...differentiate import prepare
 from ..contender import Contender, Ready
@@ -20,7 +21,7 @@ class Primal(Contender):
     def given(self, workload: Workload) -> Callable[[], Callable[[], Ready]]:
         def start() -> Callable[[], Ready]:
             f, values = prepare(workload.function, "value", engine=self.engine), workload.values
-            return lambda: Ready(lambda: f(*values), lambda r: [])
+            return lambda: Ready(partial(f, *values), lambda r: [])
 
         return start
 

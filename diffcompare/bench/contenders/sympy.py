@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def _prepared(w: Workload, symbols: Any, expression: Any) -> Callable[[], Ready]
     run = sp.lambdify(symbols, [sp.diff(expression, s) for s in symbols], ["numpy", "scipy"] if points else "math", cse=True)
     values = w.values
     shape = (w.points,) if points else ()
-    return lambda: Ready(lambda: run(*values), lambda r: [np.broadcast_to(np.asarray(e, float), shape) for e in r])
+    return lambda: Ready(partial(run, *values), lambda r: [np.broadcast_to(np.asarray(e, float), shape) for e in r])
 
 
 sympy_lambdify = Sympy()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 POINTS_A_THREAD = 50_000
 """Points that make a thread worth waking: handing work to one costs about as much as a kernel over a few thousand."""
+SCHEDULED = 500
+"""Operations up to which LLVM's optimising code generation is worth its time; a longer body runs no faster by it."""
 
 
 class Scalars(Compiled):
@@ -62,9 +64,15 @@ class Scalars(Compiled):
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         joint = self._joint(values)
         count = math.prod(joint)
-        results = [self._memory.column(count) for _ in range(self._outputs)]
-        self._compute(values, joint, results)
-        return self._assembled(results, joint)
+        columns: list[Array] = []
+        outputs = []
+        for shape in self._shapes:
+            # entry by entry as the kernel writes them: the axes of an array come last as a view, which moves nothing
+            table = self._memory.column(math.prod(shape) * count).reshape((*shape, *joint))
+            columns.extend(table.reshape(-1, count) if table.size else np.empty((math.prod(shape), count)))
+            outputs.append(np.moveaxis(table, range(len(shape)), range(-len(shape), 0)) if shape else table)
+        self._compute(values, joint, columns)
+        return outputs
 
     def write(self, values: Sequence[Array], blocks: Sequence[Array]) -> None:
         joint = self._joint(values)
@@ -124,18 +132,6 @@ class Scalars(Compiled):
             steps.extend([1] * size)
         return columns, steps
 
-    def _assembled(self, results: list[Array], joint: tuple[int, ...]) -> list[Array]:
-        """One array for each output; each scalar output is its own column already."""
-        if self._flat:
-            return [r.reshape(joint) for r in results]
-        outputs, start = [], 0
-        for shape in self._shapes:
-            size = math.prod(shape)
-            part = results[start : start + size]
-            outputs.append(np.stack(part, axis=-1).reshape(joint + shape) if part else np.empty(joint + shape))
-            start += size
-        return outputs
-
 
 class Kernel(Scalars):
     """Straight-line machine code, optimised by LLVM."""
@@ -147,7 +143,7 @@ class Kernel(Scalars):
         super().__init__(function, plan.function, threads)
         self.block = target.block
         self.source = module(plan, target)
-        self._machine = Machine(self.source, 2)
+        self._machine = Machine(self.source, 2 if len(plan.body) <= SCHEDULED else 0)
         pointer = ctypes.c_void_p
         self._batch = function_pointer(self._machine, "batch", ctypes.c_int64, pointer, pointer, pointer)
         self._single = function_pointer(self._machine, "single", pointer, pointer)
