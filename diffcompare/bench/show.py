@@ -38,16 +38,12 @@ def report(found: Findings, groups: Sequence[Group]) -> str:
 
 
 def _summary(rows: Sequence[Verdict]) -> str:
-    judged = [v for v in rows if v.met is not None]
-    met = [v for v in judged if v.met]
-    missed = [v for v in judged if not v.met]
-    text = f"{len(met)} of {len(judged)} bars are met. A ratio is our time over theirs, both taken in the same round of the same process: "
-    text += "below 1 we are faster. Given are the median and, in brackets, where 10 and 90 of 100 ratios lie."
-    if missed:
-        text += "\n\nMissed: " + "; ".join(
-            f"{v.workload} against {v.against}, {v.ratio.median:.2f} (bar {v.bar.most:g})" for v in missed if v.ratio
-        )
-    return text
+    run, prepare = ([v for v in rows if v.met is not None and v.bar.phase is phase] for phase in (Phase.RUN, Phase.PREPARE))
+    text = f"{sum(bool(v.met) for v in run)} of {len(run)} bars of running are met, {sum(bool(v.met) for v in prepare)} of {len(prepare)} "
+    text += "of preparing. A ratio is our time over theirs, both taken in the same round of the same process: below 1 we are faster. "
+    text += "Given are the median and, in brackets, where 10 and 90 of 100 ratios lie."
+    missed = [f"{v.workload} against {v.against}, {v.ratio.median:.2f} (bar {v.bar.most:g})" for v in run if not v.met and v.ratio]
+    return text + ("\n\nMissed in running: " + "; ".join(missed) + "." if missed else "")
 
 
 def _bars(rows: Sequence[Verdict]) -> str:

@@ -40,7 +40,7 @@ class Limits:
 
     timeout_s: float = 10.0
     truth_s: float = 30.0
-    timing_s: float = 0.02
+    timing_s: float = 0.01
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

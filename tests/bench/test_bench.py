@@ -85,7 +85,7 @@ def test_a_missed_bar_is_told() -> None:
     group, w = _group(Bar("diffcompare llvm", "heyoka", 0.6))
     found = Findings(_rows([7.0, 7.0], [10.0, 10.0]))
     assert verdicts(found, group, [w])[0].met is False
-    assert "Missed: w against heyoka, 0.70 (bar 0.6)" in report(found, [group])
+    assert "Missed in running: w against heyoka, 0.70 (bar 0.6)" in report(found, [group])
 
 
 def test_best_is_the_fastest_peer_and_nothing_of_ours() -> None:
