@@ -147,7 +147,7 @@ class Session:
         """The measurements as they come, each in the store before it is handed out.
 
         A question's methods answer one after another, then they are timed by turns: what cannot be timed comes first.
-        done: keys measured before, which are skipped where they cover a cell. told: what runs next, and how many steps have
+        done: keys measured before, which are not given again; cells that they cover are skipped. told: what runs next, and how many steps have
         been taken since the last word; a cell has STEPS.
         """
         here = environment()
@@ -157,6 +157,8 @@ class Session:
         self.court.start()
         for job in jobs:
             for record in self._job(job, limits, [c for c in job.cells if not job.keys(*c) <= done], told):
+                if record.key in done:  # an interrupted run kept some points of the cell
+                    continue
                 stamped = replace(record, environment=here.id, timeout_s=limits.timeout_s)
                 if store is not None:
                     store.add(stamped)

@@ -244,3 +244,12 @@ def test_without_a_high_water_mark_memory_is_unknown(monkeypatch: pytest.MonkeyP
     with high_water() as found:
         np.ones(10**6)
     assert found.peak is None
+
+
+def test_points_that_an_interrupted_run_kept_are_not_given_again() -> None:
+    method = find_method("ad.reverse")
+    job = Job("plane", QUESTION, (method,), (NUMPY,), ("a", "b"), ("", ""))
+    first, _ = job.keys(method, NUMPY)
+    with Session() as session:
+        found = list(session.run([job], Limits(timeout_s=20.0, timing_s=0), done={first}))
+    assert [m.key for m in found] == [k for k in job.keys(method, NUMPY) if k != first] and len(found) == 1
