@@ -146,7 +146,7 @@ def warm_up(method: Differentiator, engine: Engine) -> None:
                 step()
             except MemoryError:
                 raise
-            except Exception:
+            except Exception:  # what fails here fails in the cell itself, and is told there
                 continue
 
 
