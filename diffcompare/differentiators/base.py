@@ -130,6 +130,7 @@ class Runner(ABC):
     function: the derivative as a Function, where the method gives one; the primal for finite differences.
     calls: evaluations of the primal at each call (0 where it is not called as such).
     source: what the engine runs. single: scalars in, a flat tuple of scalars out, where everything is scalar; or None.
+    direct: the inputs of the function in, blocks out, all arrays of the engine's own; see Compiled.
     """
 
     function: Function
@@ -137,6 +138,7 @@ class Runner(ABC):
     source: str = ""
     compile_s: float = 0.0
     single: Callable[..., tuple[float, ...]] | None = None
+    direct: Callable[[Sequence[Any]], list[Any] | None] | None = None
 
     @property
     @abstractmethod
@@ -240,8 +242,10 @@ class Derivative:
         self._batch = batch
         self._dtype = np.dtype(precision)
         self._offsets = [np.zeros(whole.input(n).shape, self._dtype) for n in intermediate]
-        plain = not intermediate and self._request.directions is None and precision == "float64"
-        self._scalar = self._runner.single if plain and all(s == () for s in self._shapes) else None
+        plain = not intermediate and self._request.directions is None
+        scalar = plain and precision == "float64" and all(s == () for s in self._shapes)
+        self._scalar = self._runner.single if scalar else None
+        self._direct = self._runner.direct if plain else None
         self._nest = self._request.nest
         if self._scalar is not None:
             self._enter_machine_code()
@@ -297,10 +301,12 @@ class Derivative:
     def __call__(self, *args: Any, out: Any = None, tangent: Any = None, cotangent: Any = None, **named: Any) -> Any:
         if named or len(args) != len(self._names):
             args = tuple(bind(self.primal.name, self._names, args, named))
-        if self._scalar is not None and out is None and tangent is None and cotangent is None and _all_floats(args):
-            return self._nest(self._scalar(*args))
-        values = args
-        arrays, directions, joint = self._arguments(values, tangent, cotangent)
+        if out is None and tangent is None and cotangent is None:
+            if self._scalar is not None and _all_floats(args):
+                return self._nest(self._scalar(*args))
+            if self._direct is not None and (results := self._direct(args)) is not None:
+                return self._nest(results)
+        arrays, directions, joint = self._arguments(args, tangent, cotangent)
         shapes = [joint + s for s in self._request.blocks]
         if out is not None:
             self._runner.write(arrays, directions, _buffers(self._request.structured(range(len(shapes))), out, shapes))

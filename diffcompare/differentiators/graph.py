@@ -97,6 +97,7 @@ class GraphRunner(Runner):
         self.source = self._compiled.source
         self._memory = memory
         self._dtype = np.dtype(precision)
+        self.direct = None if derived.seeds else self._compiled.direct
         self.single = None if derived.seeds else self._compiled.single
 
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:

@@ -21,12 +21,15 @@ class Compiled(ABC):
     one new array for each output, of shape joint batch + core (a scalar may be a NumPy scalar). May be called from
     several threads; inspects no values; leaves NumPy's error state alone.
     single: the same for functions whose inputs and outputs are all scalars, floats in, a tuple of floats out; or None.
+    direct: the same from arrays of the engine's own to arrays of its own, new ones, without conversions; None, not an
+    answer, at arguments that are not just as compiled for. None where the engine has no arrays of its own.
     source: what runs, as text.
     """
 
     function: Function
     source: str
     single: Callable[..., tuple[float, ...]] | None = None
+    direct: Callable[[Sequence[Any]], list[Any] | None] | None = None
 
     def prepare_for(self, shapes: Sequence[tuple[int, ...]]) -> None:  # noqa: B027  most engines compile once for all shapes
         """Compile for arguments of these shapes now rather than at their first call, where the engine compiles by shape."""

@@ -1,5 +1,10 @@
 """The jax engine and peer.jax: values, batches, the user's flag, sizes, refusals."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -14,7 +19,7 @@ from diffcompare.dsl.elementary import erf, exp, log, relu, sigmoid, sin, softpl
 from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.structural import concatenate, stack
 from diffcompare.dsl.structural import sum as total
-from diffcompare.errors import TooLarge, Unsupported
+from diffcompare.errors import ShapeError, TooLarge, Unsupported
 from diffcompare.problem import find
 
 x, y = symbols("x y")
@@ -121,6 +126,66 @@ def test_raw_results_are_jax_arrays_of_the_precision_asked_for(precision):
     assert type(gradient(function([x], sin(x)), engine="jax")(1.0)) is float
     with pytest.raises(Unsupported, match="engine numpy computes with NumPy arrays"):
         gradient(function([x], sin(x)), engine="numpy", raw=True)
+
+
+def _on_device(*values):
+    import jax
+
+    with jax.enable_x64(True):
+        return [jax.device_put(np.asarray(a, float)) for a in values]
+
+
+def test_raw_arrays_are_taken_as_they_are_and_give_the_same_numbers():
+    import jax
+
+    before = jax.config.jax_enable_x64
+    d = gradient(function([v, x], total(exp(v)) * x), engine="jax", raw=True)
+    at = np.linspace(-1, 1, 4), 2.0
+    mine, through_numpy = d(*_on_device(*at)), d(*at)
+    assert mine.names == ("v", "x") and all(isinstance(b, jax.Array) and b.dtype == np.float64 for b in mine)
+    assert [np.asarray(b).tolist() for b in mine] == [np.asarray(b).tolist() for b in through_numpy]
+    assert np.asarray(d(x=_on_device(2.0)[0], v=_on_device(at[0])[0]).v).tolist() == np.asarray(mine.v).tolist()
+    assert jax.config.jax_enable_x64 == before
+    both = prepare(function([v], total(exp(v))), "value_and_gradient", engine="jax", raw=True)(*_on_device(at[0]))
+    assert float(both[0]) == np.exp(at[0]).sum() and np.asarray(both[1]).shape == (4,)
+
+
+def test_raw_arrays_of_other_shapes_and_types_are_batches_conversions_or_errors():
+    import jax.numpy as jnp
+
+    d = gradient(function([v, x], total(exp(v)) * x), engine="jax", raw=True)
+    two = np.ones((2, 4)), 3.0
+    for _ in range(2):  # the second call finds the executable of these shapes
+        assert np.asarray(d(*_on_device(*two)).x).shape == (2,)
+    assert d(jnp.ones(4, "float32"), jnp.float32(2.0)).v.dtype == np.float64
+    with pytest.raises(ShapeError, match=r"v: expected shape \(4,\).* got \(3,\)"):
+        d(*_on_device(np.ones(3), 2.0))
+    with pytest.raises(ShapeError, match="batch=False"):
+        gradient(function([v], total(exp(v))), engine="jax", raw=True, batch=False)(*_on_device(np.ones((2, 4))))
+    with pytest.raises(TypeError, match="gradient takes no tangent="):
+        d(*_on_device(np.ones(4), 2.0), tangent=1.0)
+
+
+def test_raw_arrays_in_several_threads():
+    d = gradient(function([v], total(exp(v) * v)), engine="jax", raw=True)
+    points = [_on_device(np.full(4, k / 10)) for k in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda p: np.asarray(d(*p)), points * 20))
+    for k, g in enumerate(found):
+        t = k % 20 / 10
+        np.testing.assert_allclose(g, np.full(4, (1 + t) * np.exp(t)), rtol=1e-14)
+
+
+def test_raw_arrays_of_another_device_are_brought_to_that_of_the_executable():
+    code = """
+import jax, numpy as np
+from diffcompare import gradient
+with jax.enable_x64(True):
+    there = jax.device_put(np.float64(0.5), jax.devices()[1])
+assert abs(float(gradient("sin(x)", engine="jax", raw=True)(there)) - np.cos(0.5)) < 1e-15
+"""
+    env = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
 
 
 def test_float32():
