@@ -5,8 +5,9 @@ put together from the results. Common subexpressions are shared again on the way
 formulas is what SymPy's flattened products make of it. transforms/sympy.py says which rules are SymPy's own and what its
 automatic evaluation changes. jvp, vjp and hvp contract the full Jacobian or Hessian with the direction.
 
-Arithmetic is that of the formulas: 0 * inf is NaN (sqrt(x*x + y*y) at the origin), unlike in automatic differentiation,
-except in a product with a direction, where an exact zero wins over an infinite entry.
+Where a function is finite and a slope of it infinite (sqrt at 0), an exact zero beside that slope wins, as in automatic
+differentiation: x*sqrt(x) has the slope 0 at 0. Where a function is infinite itself (1/x, log at 0), arithmetic is that
+of the formulas and 0 * inf is NaN, except in a product with a direction.
 """
 
 from __future__ import annotations

@@ -269,7 +269,12 @@ def test_differentiation_gives_what_sympys_diff_gives(e):
         with distribute(False):
             (ours,), theirs = differentiate(expressions, s), expressions[0].diff(s)
             # f - f that keeps the domain of f is kept here, while SymPy's diff collects its derivative to 0
-            assert ours == theirs or sympy.expand(ours - theirs) == 0
+            assert ours == theirs or sympy.expand(_plain(ours) - _plain(theirs)) == 0
+
+
+def _plain(e):
+    """With SymPy's own products where an exact zero wins over infinity."""
+    return e.replace(opaque(PRIMITIVES["chain_mul"]), lambda a, b: a * b)
 
 
 @pytest.mark.parametrize("name", sorted(set(NATIVE) & {p.name for p in ROWS}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 
 import sympy
@@ -41,6 +41,7 @@ def differentiate(expressions: Sequence[Basic], symbol: Basic, work: Work | None
     subexpressions again: it ends in RecursionError between 120 and 150 nested functions.
     """
     derivative: dict[Basic, Basic] = {}
+    wild: set[Basic] = set()  # whose derivative may be infinite where they are finite
     order = nodes(expressions)
     if work is not None:
         work.spend(len(order) // 20)  # a node that does not vary takes about a microsecond
@@ -52,7 +53,16 @@ def differentiate(expressions: Sequence[Basic], symbol: Basic, work: Work | None
         varying = [i for i, d in enumerate(inner) if d is not ZERO]
         if work is not None and varying:
             work.spend(len(node.args) * (len(varying) if node.is_Mul else 1))
-        derivative[node] = _rule(node, inner, varying) if varying else ZERO
+        if not varying:
+            derivative[node] = ZERO
+            continue
+        if any(node.args[i] in wild for i in varying):
+            derivative[node] = _wild_rule(node, inner, varying, derivative, wild)
+            wild.add(node)
+            continue
+        derivative[node] = _rule(node, inner, varying)
+        if isinstance(node, Opaque) and _steep(node):
+            wild.add(node)
     return [derivative[e] for e in expressions]
 
 
@@ -71,21 +81,44 @@ def _rule(node: Basic, inner: Sequence[Basic], varying: Sequence[int]) -> Basic:
     raise Unsupported(f"symbolic: a sympy= form made {type(node).__name__} {sympy.sstr(node)[:60]}, which has no rule here: use sp.pow")
 
 
-def chain(node: Opaque, derivatives: Sequence[Basic]) -> Basic:
-    """The derivative of a function for given derivatives of its arguments."""
+def _wild_rule(
+    node: Basic, inner: Sequence[Basic], varying: Sequence[int], derivative: Mapping[Basic, Basic], wild: Container[Basic]
+) -> Basic:
+    """The same where derivatives of arguments may be infinite: with those an exact zero wins, as by ad.*."""
+    if node.is_Mul:
+        return add(*(_factor_rule(node, i, inner[i], derivative, wild) for i in varying))
+    if node.is_Pow and node.exp.is_Integer:
+        return _zero_wins(multiply(node.exp, node.base ** (node.exp - 1)), inner[0])
+    return chain(node, inner, True) if isinstance(node, Opaque) else _rule(node, inner, varying)
+
+
+def _factor_rule(node: Basic, i: int, inner: Basic, derivative: Mapping[Basic, Basic], wild: Container[Basic]) -> Basic:
+    """The term of the product rule in which factor i is differentiated."""
+    factor, others = node.args[i], (*node.args[:i], *node.args[i + 1 :])
+    if factor not in wild:
+        return multiply(*others, inner)
+    base, power = factor.as_base_exp()
+    if isinstance(base, Reciprocal):
+        # (others -n/u**(n + 1)) u', in which 0/u is NaN where u is 0, as in the function itself
+        return _zero_wins(multiply(-power, base ** (power + 1), *others), derivative[base.args[0]])
+    return _zero_wins(multiply(*others), inner)
+
+
+def chain(node: Opaque, derivatives: Sequence[Basic], wild: bool = False) -> Basic:
+    """The derivative of a function for given derivatives of its arguments; wild: whether those may be infinite."""
     if isinstance(node, Choice):  # of the branch taken, so that nothing leaks from the other
         return shared(node.func(node.args[0], *derivatives[1:]))
     if isinstance(node, Entry) and isinstance(node.primitive, Softmax):
         return multiply(node, _centred(node, derivatives[1:]))
     if isinstance(node, Entry) and isinstance(node.primitive, LogSoftmax):
         return _centred(node, derivatives[1:])
-    product = _zero_wins if _steep(node) else multiply
+    product = _zero_wins if wild or _steep(node) else multiply
     terms = [product(s, d) for s, d in zip(slopes(node), derivatives, strict=True) if d is not ZERO and s is not ZERO]
     return add(*terms)
 
 
-STEEP = frozenset("sqrt cbrt pow asin acos acosh asec acsc asech chain_mul".split())
-"""Functions that are finite where a slope of theirs is infinite; there an inner derivative of exactly 0 gives 0, as by ad.*."""
+STEEP = frozenset("sqrt cbrt cbrt_slope pow pow_slope pow_log asin acos acosh asec asec_slope acsc asech asech_slope chain_mul".split())
+"""Functions that are finite where a slope of theirs is infinite, and their slopes; there an exact 0 beside it gives 0, as by ad.*."""
 
 
 def _steep(node: Opaque) -> bool:
