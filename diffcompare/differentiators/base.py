@@ -149,6 +149,9 @@ class Runner(ABC):
         """`single` in machine code, answering with the tuple class `result` (None: one bare float), or None; see Compiled."""
         return None
 
+    def ready(self) -> None:  # noqa: B027  most have nothing left to compile
+        """Compile now what single points need."""
+
     @abstractmethod
     def __call__(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
         """The blocks at these inputs (all inputs of the function, batch + core) and directions (batch + core)."""
@@ -260,6 +263,16 @@ class Derivative:
             if entry is not None:
                 # a builtin is no descriptor: the call of the object is its call, without a Python frame between
                 self.__class__ = type("Derivative", (Derivative,), {"__call__": entry, "__module__": __name__})
+
+    def ready(self) -> Derivative:
+        """Compile what calls at single points need, now; engine llvm does so at the first such call otherwise.
+
+        Gives the derivative itself; the seconds it took are part of compile_s.
+        """
+        started = time.perf_counter()
+        self._runner.ready()
+        self.compile_s += time.perf_counter() - started
+        return self
 
     @property
     def function(self) -> Function:

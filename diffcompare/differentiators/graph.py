@@ -94,14 +94,20 @@ class GraphRunner(Runner):
         seeded = {i: s.entries for s in derived.seeds for i in s.inputs}
         self._compiled.prepare_for([((seeded[i], *i.shape) if i in seeded else i.shape) for i in derived.function.inputs])
         self.compile_s = time.perf_counter() - started
-        self.source = self._compiled.source
         self._memory = memory
         self._dtype = np.dtype(precision)
-        self.direct = None if derived.seeds else self._compiled.direct
         self.single = None if derived.seeds else self._compiled.single
+        self.direct = None if derived.seeds else self._compiled.direct
 
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
         return None if self._derived.seeds else self._compiled.builtin(result, fallback)
+
+    def ready(self) -> None:
+        self._compiled.ready()
+
+    @cached_property
+    def source(self) -> str:  # type: ignore[override]  # written when it is asked for
+        return self._compiled.source
 
     @cached_property
     def _one(self) -> Cost:

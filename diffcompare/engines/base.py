@@ -34,6 +34,9 @@ class Compiled(ABC):
     def prepare_for(self, shapes: Sequence[tuple[int, ...]]) -> None:  # noqa: B027  most engines compile once for all shapes
         """Compile for arguments of these shapes now rather than at their first call, where the engine compiles by shape."""
 
+    def ready(self) -> None:  # noqa: B027  most engines compile everything when they are asked to
+        """Compile now what single points need, where the engine waits for the first call."""
+
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
         """`single` as a function in machine code, or None where the engine makes none.
 

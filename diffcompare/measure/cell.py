@@ -115,9 +115,9 @@ def measure(question: Question, method: Differentiator, engine: Engine, key: Key
 
 
 def prepared(question: Question, method: Differentiator, engine: Engine) -> Derivative:
-    """The question's derivative by this method on this engine."""
+    """The question's derivative by this method on this engine, compiled for single points."""
     q = question
-    return method.prepare(q.function, q.operator, engine, q.wrt or None, order=q.order, precision=q.precision)
+    return method.prepare(q.function, q.operator, engine, q.wrt or None, order=q.order, precision=q.precision).ready()
 
 
 def kept(key: Key) -> Derivative | None:

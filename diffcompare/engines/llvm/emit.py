@@ -160,6 +160,10 @@ class Emitter:
             self._shared[key] = make(x)
         return self._shared[key]
 
+    def as_real(self, node: Expr, register: str) -> str:
+        """A node's register as doubles, 1 and 0 for bools."""
+        return self.select(register, self.constant(1.0), self.constant(0.0)) if node.dtype == BOOL else register
+
     def scalef(self, x: str, n: str) -> str:
         """x 2^n by AVX-512's own instruction."""
         if self.lanes == 1:
@@ -258,8 +262,7 @@ def _chain_mul(e: Emitter, args: Sequence[str]) -> str:
     """p t, with 0 where one is exactly zero and the other infinite: the product is NaN and neither factor is."""
     product = e.line(f"fmul {e.type} {args[0]}, {args[1]}")
     if e.rare is not None:
-        e.rare.append(e.line(f"fcmp uno {e.type} {product}, {product}"))
-        return product
+        return product  # whoever writes the loop looks for the NaN
     undefined = e.line(f"fcmp uno {e.type} {product}, {product}")
     known = e.line(f"fcmp ord {e.type} {args[0]}, {args[1]}")
     return e.select(e.line(f"and {e.bool} {undefined}, {known}"), e.constant(0.0), product)
@@ -309,30 +312,36 @@ _SHAPED: dict[str, Callable[[Emitter, Sequence[str]], str]] = {
 }
 
 
-def body(plan: Schedule, emitter: Emitter, inputs: Sequence[str]) -> list[str]:
-    """The registers of the outputs, for registers of the inputs."""
-    registers: dict[Expr, str] = dict(zip(plan.inputs, inputs, strict=True))
-    registers.update({c: emitter.constant(literal(c)) for c in plan.constants})
+def registers(plan: Schedule, emitter: Emitter, inputs: Sequence[str]) -> dict[Expr, str]:
+    """The register of every node, for registers of the inputs."""
+    found: dict[Expr, str] = dict(zip(plan.inputs, inputs, strict=True))
+    found.update({c: emitter.constant(literal(c)) for c in plan.constants})
     for node in (*plan.prelude, *plan.body):
-        registers[node] = emitter.operation(node, [registers[a] for a in node.args])
-    return [
-        emitter.select(registers[o], emitter.constant(1.0), emitter.constant(0.0)) if o.dtype == BOOL else registers[o]
-        for o in plan.outputs
-    ]
+        found[node] = emitter.operation(node, [found[a] for a in node.args])
+    return found
 
 
-def module(plan: Schedule, target: Target) -> str:
-    """IR with @batch(blocks, inputs, steps, outputs) and @single(inputs, outputs).
+def vector_module(plan: Schedule, target: Target) -> str:
+    """IR of @batch, the loop over blocks of points.
 
     The code is as it should run, the body in the loop and nothing computed twice: LLVM only has to generate machine
     code, without its optimisation passes (they made no kernel faster, took longer than code generation, and leak).
     """
-    vector, scalar = Emitter(target, target.block), Emitter(target, 1)
-    parts = [batch(plan, vector), _single(plan, scalar)]
-    declarations = sorted(vector.declarations | scalar.declarations)
+    e = Emitter(target, target.block)
+    text = batch(plan, e)
+    return "\n".join([*sorted(e.declarations), text, _attributes(target)])
+
+
+def scalar_module(plan: Schedule, target: Target) -> str:
+    """IR of @single(inputs, outputs), for one point in arrays of doubles."""
+    e = Emitter(target, 1)
+    text = _single(plan, e)
+    return "\n".join([*sorted(e.declarations), text, _attributes(target)])
+
+
+def _attributes(target: Target) -> str:
     bits = 64 * target.lanes
-    attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
-    return "\n".join([*declarations, *parts, attributes])
+    return f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
 
 
 def _single(plan: Schedule, e: Emitter) -> str:
@@ -340,7 +349,8 @@ def _single(plan: Schedule, e: Emitter) -> str:
     for k in range(len(plan.inputs)):
         pointer = e.line(f"getelementptr double, ptr %inputs, i64 {k}")
         loads.append(e.line(f"load double, ptr {pointer}"))
-    for k, result in enumerate(body(plan, e, loads)):
+    values = registers(plan, e, loads)
+    for k, node in enumerate(plan.outputs):
         pointer = e.line(f"getelementptr double, ptr %outputs, i64 {k}")
-        e.lines.append(f"  store double {result}, ptr {pointer}")
+        e.lines.append(f"  store double {e.as_real(node, values[node])}, ptr {pointer}")
     return "\n".join(["define void @single(ptr %inputs, ptr %outputs) #0 {", *e.lines, "  ret void", "}"])

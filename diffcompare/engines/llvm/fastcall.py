@@ -52,10 +52,13 @@ def available() -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """Scalar code: at `address` a function (inputs, outputs) of arrays of doubles, which lives as long as `owner`."""
+    """Scalar code: a function (inputs, outputs) of arrays of doubles, which lives as long as `owner`.
+
+    code: a cell for its address; while it is empty, every call goes to the fallback.
+    """
 
     name: str
-    address: int
+    code: ctypes.c_void_p
     inputs: tuple[str, ...]
     outputs: int
     owner: object
@@ -67,7 +70,7 @@ def builtin(code: Entry, result: type | None, fallback: Callable[..., Any]) -> C
     result: a subclass of tuple without memory of its own. fallback(*args, **kwargs) answers what the entry does not take.
     """
     names = tuple(map(sys.intern, code.inputs))  # as the names at every call are
-    addresses = [code.address, id(fallback), 0 if result is None else id(result), len(names), code.outputs, *map(id, names)]
+    addresses = [ctypes.addressof(code.code), id(fallback), 0 if result is None else id(result), len(names), code.outputs, *map(id, names)]
     definition = MethodDef(code.name.encode(), _entry().address("entry"), METH_FASTCALL_KEYWORDS, None)
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.argtypes, new.restype = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p), ctypes.py_object
@@ -98,7 +101,8 @@ define ptr @entry(ptr %self, ptr %args, i64 %count, ptr %keywords) nounwind {
   %first.at = getelementptr i8, ptr %self, i64 <ITEMS>
   %first = load ptr, ptr %first.at
   %facts = getelementptr i8, ptr %first, i64 <BYTES>
-  %code = load ptr, ptr %facts, align 1
+  %cell = load ptr, ptr %facts, align 1
+  %code = load ptr, ptr %cell
   %type.at = getelementptr i64, ptr %facts, i64 2
   %type = load ptr, ptr %type.at, align 1
   %n.at = getelementptr i64, ptr %facts, i64 3
@@ -107,6 +111,9 @@ define ptr @entry(ptr %self, ptr %args, i64 %count, ptr %keywords) nounwind {
   %m = load i64, ptr %m.at, align 1
   %inputs = alloca double, i64 %n
   %outputs = alloca double, i64 %m
+  %waiting = icmp eq ptr %code, null
+  br i1 %waiting, label %fallback, label %ready
+ready:
   %plain = icmp eq ptr %keywords, null
   br i1 %plain, label %positional, label %named
 positional:

@@ -7,9 +7,11 @@ Vector code may leave rare cases to the scalar code, which treats every one: it 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..schedule import Schedule
+from .nans import witnesses
 
 if TYPE_CHECKING:
     from .emit import Emitter
@@ -20,11 +22,12 @@ OFTEN = 6
 
 
 def batch(plan: Schedule, e: Emitter) -> str:
-    """@batch(blocks, inputs, steps, outputs); steps: of each input whether it moves on (1) or repeats its first block (0).
+    """@batch(first, blocks, inputs, steps, outputs, single, again), which gives the block that it ended before.
 
-    Calls @single. e: an emitter of vectors that have as many lanes as a block has points.
+    steps: of each input whether it moves on (1) or repeats its first block (0). single: the scalar code, or null: then it
+    ends before the first block that needs it. again: the function of AGAIN. e: an emitter of a block's points as lanes.
     """
-    from .emit import body
+    from .emit import registers
 
     inputs, outputs = range(len(plan.inputs)), range(len(plan.outputs))
     e.rare = []
@@ -34,62 +37,72 @@ def batch(plan: Schedule, e: Emitter) -> str:
     for k in inputs:
         place = e.line(f"getelementptr double, ptr %input{k}, i64 {e.line(f'and i64 %at, %mask{k}')}")
         loads.append(e.line(f"load {e.type}, ptr {place}, align 8"))
-    for k, register in enumerate(body(plan, e, loads)):
+    values = registers(plan, e, loads)
+    for k, node in enumerate(plan.outputs):
         place = e.line(f"getelementptr double, ptr %output{k}, i64 %at")
-        e.lines.append(f"  store {e.type} {register}, ptr {place}, align 8")
-    condition = _any_rare(e)
+        e.lines.append(f"  store {e.type} {e.as_real(node, values[node])}, ptr {place}, align 8")
+    products = [node for node in plan.body if node.primitive.name == "chain_mul"]
+    condition = _any_rare(e, [values[node] for node in witnesses(products, plan.body, plan.outputs)])
+    redo = f"call void %again(ptr %single, i64 %at, ptr %inputs, ptr %steps, ptr %outputs, i64 {len(inputs)}, i64 {len(outputs)}, i64 {e.lanes})"
     return "\n".join(
         [
-            *(_AGAIN if condition else "")
-            .format(n=max(len(inputs), 1), inputs=len(inputs), m=max(len(outputs), 1), outputs=len(outputs), lanes=e.lanes)
-            .splitlines(),
             f"@constants = private constant [{len(e.table)} x double] [{', '.join(f'double {c}' for c in e.table)}]",
-            "define void @batch(i64 %blocks, ptr noalias %inputs, ptr noalias %steps, ptr noalias %outputs) #0 {",
+            "define i64 @batch(i64 %first, i64 %blocks, ptr noalias %inputs, ptr noalias %steps, ptr noalias %outputs, ptr %single, ptr %again) #0 {",
             "entry:",
             *(f"  %i{k} = getelementptr ptr, ptr %inputs, i64 {k}\n  %input{k} = load ptr, ptr %i{k}" for k in inputs),
             *(f"  %s{k} = getelementptr i64, ptr %steps, i64 {k}\n  %step{k} = load i64, ptr %s{k}" for k in inputs),
             *(f"  %mask{k} = sub i64 0, %step{k}" for k in inputs),
             *(f"  %o{k} = getelementptr ptr, ptr %outputs, i64 {k}\n  %output{k} = load ptr, ptr %o{k}" for k in outputs),
-            "  %any = icmp sgt i64 %blocks, 0",
+            "  %any = icmp sgt i64 %blocks, %first",
             "  br i1 %any, label %loop, label %end",
             "loop:",
-            "  %block = phi i64 [ 0, %entry ], [ %next, %done ]",
+            "  %block = phi i64 [ %first, %entry ], [ %next, %done ]",
             # an address that LLVM cannot know to be the same each time, so that loads stay where they are used
             '  %table = call ptr asm sideeffect "", "=r,0"(ptr @constants)',
             f"  %at = mul i64 %block, {e.lanes}",
             *e.lines,
-            *([f"  br i1 {condition}, label %rare, label %done", "rare:"] if condition else []),
-            *(["  call void @again(i64 %at, ptr %inputs, ptr %steps, ptr %outputs)"] if condition else []),
+            *([f"  br i1 {condition}, label %rare, label %done", *_RARE, f"  {redo}"] if condition else []),
             "  br label %done",
             "done:",
             "  %next = add i64 %block, 1",
             "  %more = icmp slt i64 %next, %blocks",
             "  br i1 %more, label %loop, label %end",
             "end:",
-            "  ret void",
+            "  ret i64 %blocks",
             "}",
         ]
     )
 
 
-def _any_rare(e: Emitter) -> str | None:
-    """The register that says whether some lane has a rare case; None where there can be none."""
+def _any_rare(e: Emitter, numbers: Sequence[str]) -> str | None:
+    """The register that says whether some lane has a rare case, or NaN in one of these; None where there can be none."""
     assert e.rare is not None
-    if not e.rare:
+    pairs = zip(numbers[::2], [*numbers[1::2], *numbers[:1]][: (len(numbers) + 1) // 2], strict=True)
+    conditions = [*e.rare, *(e.line(f"fcmp uno {e.type} {a}, {b}") for a, b in pairs)]
+    if not conditions:
         return None
-    lanes = e.rare[0]
-    for other in e.rare[1:]:
+    lanes = conditions[0]
+    for other in conditions[1:]:
         lanes = e.line(f"or {e.bool} {lanes}, {other}")
     if e.lanes == 1:
         return lanes
     return e.line(f"icmp ne i{e.lanes} {e.line(f'bitcast {e.bool} {lanes} to i{e.lanes}')}, 0")
 
 
-_AGAIN = """
-define internal void @again(i64 %at, ptr %inputs, ptr %steps, ptr %outputs) noinline cold nounwind {{
+_RARE = (
+    "rare:",
+    "  %known = icmp ne ptr %single, null",
+    "  br i1 %known, label %redo, label %stop",
+    "stop:",
+    "  ret i64 %block",
+    "redo:",
+)
+
+AGAIN = """
+define void @again(ptr %single, i64 %at, ptr %inputs, ptr %steps, ptr %outputs, i64 %n, i64 %m, i64 %lanes) nounwind {
 entry:
-  %given = alloca [{n} x double]
-  %result = alloca [{m} x double]
+  %given = alloca double, i64 %n
+  %result = alloca double, i64 %m
   br label %point
 point:
   %lane = phi i64 [ 0, %entry ], [ %after, %written ]
@@ -97,7 +110,7 @@ point:
   br label %read
 read:
   %k = phi i64 [ 0, %point ], [ %k1, %reading ]
-  %reads = icmp slt i64 %k, {inputs}
+  %reads = icmp slt i64 %k, %n
   br i1 %reads, label %reading, label %compute
 reading:
   %i = getelementptr ptr, ptr %inputs, i64 %k
@@ -112,11 +125,11 @@ reading:
   %k1 = add i64 %k, 1
   br label %read
 compute:
-  call void @single(ptr %given, ptr %result)
+  call void %single(ptr %given, ptr %result)
   br label %write
 write:
   %j = phi i64 [ 0, %compute ], [ %j1, %writing ]
-  %writes = icmp slt i64 %j, {outputs}
+  %writes = icmp slt i64 %j, %m
   br i1 %writes, label %writing, label %written
 writing:
   %o = getelementptr ptr, ptr %outputs, i64 %j
@@ -129,9 +142,10 @@ writing:
   br label %write
 written:
   %after = add i64 %lane, 1
-  %more = icmp slt i64 %after, {lanes}
+  %more = icmp slt i64 %after, %lanes
   br i1 %more, label %point, label %end
 end:
   ret void
-}}
+}
 """
+"""The points of the block that begins at point `at`, one by one by the scalar code; n inputs, m outputs."""

@@ -7,7 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from ..schedule import Schedule
 from .memory import Memory
 
 if TYPE_CHECKING:
-    from .target import Target
+    from .target import Machine, Target
 
 POINTS_A_THREAD = 50_000
 """Points that make a thread worth waking: handing work to one costs about as much as a kernel over a few thousand."""
@@ -134,33 +134,80 @@ class Scalars(Compiled):
 
 
 class Kernel(Scalars):
-    """Straight-line machine code, optimised by LLVM."""
+    """Straight-line machine code, optimised by LLVM; for single points and for batches each is compiled when it is first needed."""
 
     def __init__(self, function: Function, plan: Schedule, target: Target, threads: int) -> None:
-        from .emit import module
-        from .target import Machine, function_pointer
+        from .emit import scalar_module
 
         super().__init__(function, plan.function, threads)
         self.block = target.block
-        self.source = module(plan, target)
-        self._machine = Machine(self.source, 2 if len(plan.body) <= SCHEDULED else 0)
-        pointer = ctypes.c_void_p
-        self._batch = function_pointer(self._machine, "batch", ctypes.c_int64, pointer, pointer, pointer)
-        self._single = function_pointer(self._machine, "single", pointer, pointer)
+        self._plan, self._target = plan, target
+        self._scalar_text = scalar_module(plan, target)
+        self._code = ctypes.c_void_p()
+
+    @cached_property
+    def _vector_text(self) -> str:
+        from .emit import vector_module
+
+        return vector_module(self._plan, self._target)
+
+    @cached_property
+    def source(self) -> str:  # type: ignore[override]  # written when it is asked for
+        return f"{self._scalar_text}\n{self._vector_text}"
+
+    @cached_property
+    def _point(self) -> tuple[Callable[..., None], Machine]:
+        """The scalar code, and who holds it."""
+        from .target import function_pointer
+
+        machine = self._compiled(self._scalar_text)
+        self._code.value = machine.address("single")
+        return function_pointer(machine, "single", ctypes.c_void_p, ctypes.c_void_p), machine
+
+    @cached_property
+    def _batch(self) -> tuple[Callable[..., int], Machine]:
+        """The vector code, and who holds it."""
+        from .target import function_pointer
+
+        machine = self._compiled(self._vector_text)
+        return function_pointer(machine, "batch", *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 5, result=ctypes.c_int64), machine
+
+    def _compiled(self, text: str) -> Machine:
+        from .target import Machine
+
+        return Machine(text, 2 if len(self._plan.body) <= SCHEDULED else 0)
+
+    def ready(self) -> None:
+        self._point  # noqa: B018  compiled when it is asked for
 
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
-        self._batch(count, addresses(inputs), addresses(steps), addresses(outputs))
+        batch, _ = self._batch
+        where = addresses(inputs), addresses(steps), addresses(outputs)
+        done = batch(0, count, *where, *(self._rare_code() if self._code.value else (None, None)))
+        if done < count:  # at a rare case, with no scalar code yet
+            batch(done, count, *where, *self._rare_code())
+
+    def _rare_code(self) -> tuple[int | None, int]:
+        self.ready()
+        return self._code.value, _again().address("again")
 
     def run_point(self, inputs: Any, outputs: Any) -> None:
-        self._single(inputs, outputs)
+        self._point[0](inputs, outputs)
 
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
         from .fastcall import Entry, available, builtin
 
         if self.single is None or not available():
             return None
-        code = Entry(self.function.name, self._machine.address("single"), self.function.names, self._outputs, self._machine)
-        return builtin(code, result, fallback)
+        return builtin(Entry(self.function.name, self._code, self.function.names, self._outputs, self), result, fallback)
+
+
+@cache
+def _again() -> Machine:
+    from .loops import AGAIN
+    from .target import Machine
+
+    return Machine(AGAIN, 2)
 
 
 def addresses(numbers: Sequence[int]) -> Any:

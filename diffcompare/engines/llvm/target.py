@@ -80,8 +80,9 @@ class Machine:
         with _lock:
             module = llvm.parse_assembly(text)
             module.verify()
+            cpu, features = _processor()
             machine = llvm.Target.from_default_triple().create_target_machine(
-                cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=optimisation, codemodel="jitdefault"
+                cpu=cpu, features=features, opt=optimisation, codemodel="jitdefault"
             )
             self._engine = llvm.create_mcjit_compiler(module, machine)
             self._engine.finalize_object()
@@ -90,6 +91,12 @@ class Machine:
         return int(self._engine.get_function_address(name))
 
 
-def function_pointer(machine: Machine, name: str, *arguments: Any) -> Any:
-    """A ctypes function without result, for the arguments' types; the call releases the GIL."""
-    return ctypes.CFUNCTYPE(None, *arguments)(machine.address(name))
+@cache
+def _processor() -> tuple[str, str]:
+    """Its name and its features, as LLVM writes them."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def function_pointer(machine: Machine, name: str, *arguments: Any, result: Any = None) -> Any:
+    """A ctypes function of the arguments' types; the call releases the GIL."""
+    return ctypes.CFUNCTYPE(result, *arguments)(machine.address(name))
