@@ -42,7 +42,7 @@ class FiniteDifference(Differentiator):
 
     The quotient is by the difference of the arguments after rounding, never by the h that was asked for. A step so
     small that no argument moves gives NaN. Kinks have no convention here: the result is what the stencil sees.
-    fd.complex: see complex_step.py; its step is a fraction of |x| that no precision can lose.
+    fd.complex: see complex_step.py, also for the derivatives so small that their product with the step is 0.
     """
 
     family = "fd"

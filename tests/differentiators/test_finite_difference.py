@@ -312,6 +312,25 @@ def test_the_complex_step_does_not_underflow_at_large_arguments(f, at, slope):
     assert gradient(function([x], f), method="fd.complex")(at) == pytest.approx(slope, rel=1e-15)
 
 
+def test_a_derivative_whose_product_with_the_complex_step_underflows_is_0_and_an_absolute_step_shows_it():
+    d = derivative(function([x], cos(x)), method="fd.complex", engine="numpy")
+    absolute = derivative(function([x], cos(x)), method=FiniteDifference("complex", scale="absolute"), engine="numpy")
+    at = np.array([1e-130, 1e-200, 1e-270])
+    assert d(at[0]) == pytest.approx(-1e-130, rel=1e-15)
+    assert d(1e-147) == d(at[1]) == 0.0
+    np.testing.assert_allclose(absolute(at), -at, rtol=1e-15)
+    assert absolute(1e-295) == 0.0
+    tail = derivative(function([x], tanh(x)), method="fd.complex")
+    assert tail(310.0) == pytest.approx(derivative(function([x], tanh(x)))(310.0), rel=1e-15)
+    assert tail(340.0) == 0.0 < derivative(function([x], tanh(x)))(340.0)
+
+
+def test_the_least_complex_step_is_small_beside_arguments_from_1e_284():
+    d = derivative(function([x], log(x)), method="fd.complex")
+    assert d(1e-284) == pytest.approx(1e284, rel=1e-15)
+    assert d(1e-292) != pytest.approx(1e292, rel=0.1)
+
+
 def test_the_complex_step_stays_small_beside_the_period_of_sin():
     at = np.array([1e8, 1e20, 1e40])
     np.testing.assert_allclose(derivative(function([x], sin(x)), method="fd.complex", engine="numpy")(at), np.cos(at), rtol=1e-15)
