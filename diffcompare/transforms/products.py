@@ -8,11 +8,12 @@ from itertools import combinations, product
 
 import numpy as np
 
-from ..dsl.constants import literal
+from ..dsl.arithmetic import mul, neg
+from ..dsl.constants import constant, literal
 from ..dsl.contraction import Einsum, einsum_
 from ..dsl.core import Expr
+from ..dsl.structural import broadcast_, transpose
 from ..dsl.structural import sum as sum_over
-from ..dsl.structural import transpose
 from ..dsl.walk import postorder
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -24,7 +25,9 @@ def pairwise(outputs: Sequence[Expr], sums: bool = False) -> list[Expr]:
     """The outputs with every contraction written as products of two operands, each in one normal form.
 
     Of several orders the cheapest is taken; a product that the graph has anyway costs nothing. The normal form does not
-    depend on the letters, nor on the order of the axes of a symmetric constant.
+    depend on the letters, nor on the order of the axes of a symmetric constant. A product of an array times a number, as
+    A (s x), is s (A x) where A x is in the graph too, so that one product does for both; nowhere else, as the two round
+    differently, and overflow or vanish at different s.
     sums: whether products of two arrays with the same labels are written as sums of products of entries.
     """
     order = postorder(outputs)
@@ -51,7 +54,52 @@ def pairwise(outputs: Sequence[Expr], sums: bool = False) -> list[Expr]:
             new[node] = node
         else:
             new[node] = node.primitive.apply(args, node.params)
+    return _numbers_outside([new[o] for o in outputs], symmetric)
+
+
+def _numbers_outside(outputs: Sequence[Expr], symmetric: dict[Expr, bool]) -> list[Expr]:
+    """The outputs with products that differ from one of the graph by factors alone written as that times those."""
+    order = postorder(outputs)
+    products = {node for node in order if isinstance(node.primitive, Einsum) and len(node.args) == 2}
+    new: dict[Expr, Expr] = {}
+    for node in order:
+        plain, factors = _without_factors(node, products, symmetric) if node in products else (node, [])
+        args = [new[a] for a in plain.args]
+        changed = any(a is not b for a, b in zip(args, plain.args, strict=True))
+        new[node] = plain.primitive.apply(args, plain.params) if changed else plain
+        for factor in factors:
+            new[node] = mul(new[node], new.get(factor, factor))  # -1 need not be a node of the graph
     return [new[o] for o in outputs]
+
+
+def _without_factors(node: Expr, products: set[Expr], symmetric: dict[Expr, bool]) -> tuple[Expr, list[Expr]]:
+    """(a product of the graph, the factors that make it this one), with as many factors as can be; (node, []) where there is none."""
+    labels, output = node.params
+    for (a, left), (b, right) in product(*(_unscaled(x) for x in node.args)):
+        if left or right:
+            plain = _product(list(zip(labels, (a, b), strict=True)), output, symmetric)
+            if plain in products:
+                return plain, left + right
+    return node, []
+
+
+def _unscaled(x: Expr) -> list[tuple[Expr, list[Expr]]]:
+    """(array, numbers) whose product is x, those with most numbers first and (x, []) last."""
+    found: list[tuple[Expr, list[Expr]]] = [(x, [])]
+    while (parts := _scaled(found[0][0])) is not None:
+        found.insert(0, (parts[0], [*found[0][1], parts[1]]))
+    return found
+
+
+def _scaled(x: Expr) -> tuple[Expr, Expr] | None:
+    """(array, number) of an array times one number for all its entries; None of anything else."""
+    if x.primitive is neg:
+        return x.args[0], constant(-1.0)
+    if x.primitive is mul:
+        for array, factor in (x.args, x.args[::-1]):
+            if factor.primitive is broadcast_ and not factor.args[0].shape:
+                return array, factor.args[0]
+    return None
 
 
 def _terms(node: Expr, args: Sequence[Expr]) -> list[Term]:
