@@ -3,6 +3,8 @@
 A library that is not installed has one duty: to be refused by name with the command that installs it.
 """
 
+import itertools
+import math
 import pickle
 import subprocess
 import sys
@@ -430,6 +432,23 @@ def test_error_estimates_are_the_libraries_own():
                 assert np.all(abs(flat(found.value) - truth) <= flat(found.error) + 1e-9)
     with pytest.raises(Unsupported, match=r"scipy\.optimize's differences estimate no error"):
         prepared(SMOOTH, "gradient", "peer.scipy.approx_fprime").estimate(0.5, 2.0)
+
+
+def test_a_nan_among_a_batch_s_points_is_nan_for_numdifftools_and_leaves_the_others_alone():
+    if not installed("peer.numdifftools"):
+        return
+    at = np.array([0.5, math.nan, 2.0, math.inf])
+    for f, operator in itertools.product([function([x], tanh(x)), function([x], [tanh(x), x])], ["derivative", "jacobian"]):
+        d = prepared(f, operator, "peer.numdifftools")
+        found, alone = d(at), [d(v) for v in at]
+        np.testing.assert_array_equal(np.stack([found] if f.single else found, axis=-1).ravel(), np.ravel(alone))
+        assert np.isnan(np.reshape(alone, (4, -1))[[1, 3]]).all() and np.isfinite(np.reshape(alone, (4, -1))[[0, 2]]).all()
+        statuses = d.estimate(at).status
+        assert [flat(s).tolist() for s in ([statuses] if f.single else statuses)] == [[0, 3, 0, 3]] * len(f.outputs)
+    for operator in ("gradient", "hessian"):
+        d = prepared(function([x, y], x * y), operator, "peer.numdifftools")
+        assert np.isnan(flat(d(math.nan, 1.0))).all()
+        assert np.isnan(flat(d(np.array([1.0, math.nan]), 1.0))[1::2]).all()
 
 
 def test_evaluations_are_counted():

@@ -43,7 +43,7 @@ class PeerNumdifftools(DifferencePeer):
 
 
 class NumdifftoolsRunner(DifferenceRunner):
-    """A request answered by numdifftools."""
+    """A request answered by numdifftools; NaN where an argument is NaN, for which it finds no step and ends in IndexError."""
 
     def at_a_point(self, f: Vector, u: Array, direction: Array, estimate: bool) -> Guess:
         import numdifftools as nd
@@ -62,8 +62,17 @@ class NumdifftoolsRunner(DifferenceRunner):
         return _guess(nd.Jacobian(f, full_output=estimate)(u), estimate)
 
     def over_batch(self, values: Sequence[Array], directions: Sequence[Array], joint: Shape, estimate: bool) -> tuple[Array, ...]:
+        undefined = np.zeros(joint, np.bool_)
+        known = list(values)
+        for place in self.places:
+            missing = np.isnan(values[place])
+            undefined |= missing.any(axis=tuple(range(len(joint), missing.ndim)))
+            known[place] = np.where(missing, 0.0, values[place])
         with quiet():  # numdifftools warns where every step gave NaN
-            return self._over_batch(values, directions, joint, estimate)
+            tables = self._over_batch(known, directions, joint, estimate)
+        for table, nothing in zip(tables, (np.nan, np.inf, status_of(False)), strict=True):
+            table[undefined] = nothing
+        return tables
 
     def _over_batch(self, values: Sequence[Array], directions: Sequence[Array], joint: Shape, estimate: bool) -> tuple[Array, ...]:
         scalars = all(s == () for s in self.primal.shapes)
