@@ -130,7 +130,7 @@ class Runner(ABC):
     function: the derivative as a Function, where the method gives one; the primal for finite differences.
     calls: evaluations of the primal at each call (0 where it is not called as such).
     source: what the engine runs. single: scalars in, a flat tuple of scalars out, where everything is scalar; or None.
-    direct: the inputs of the function in, blocks out, all arrays of the engine's own; see Compiled.
+    direct, into: the short ways from arrays as the engine takes them to blocks; see Compiled.
     """
 
     function: Function
@@ -139,6 +139,7 @@ class Runner(ABC):
     compile_s: float = 0.0
     single: Callable[..., tuple[float, ...]] | None = None
     direct: Callable[[Sequence[Any]], list[Any] | None] | None = None
+    into: Callable[[Sequence[Any], Sequence[Any]], bool] | None = None
 
     @property
     @abstractmethod
@@ -248,7 +249,8 @@ class Derivative:
         plain = not intermediate and self._request.directions is None
         scalar = plain and precision == "float64" and all(s == () for s in self._shapes)
         self._scalar = self._runner.single if scalar else None
-        self._direct = self._runner.direct if plain else None
+        self._direct, self._into = (self._runner.direct, self._runner.into) if plain and batch else (None, None)
+        self._several = isinstance(self._request.structured(range(len(self._request.blocks))), tuple)
         self._nest = self._request.nest
         if self._scalar is not None:
             self._enter_machine_code()
@@ -314,10 +316,13 @@ class Derivative:
     def __call__(self, *args: Any, out: Any = None, tangent: Any = None, cotangent: Any = None, **named: Any) -> Any:
         if named or len(args) != len(self._names):
             args = tuple(bind(self.primal.name, self._names, args, named))
-        if out is None and tangent is None and cotangent is None:
-            if self._scalar is not None and _all_floats(args):
+        if tangent is None and cotangent is None:
+            if out is not None:
+                if self._into is not None and self._into(args, out if self._several and isinstance(out, tuple | list) else (out,)):
+                    return out
+            elif self._scalar is not None and _all_floats(args):
                 return self._nest(self._scalar(*args))
-            if self._direct is not None and (results := self._direct(args)) is not None:
+            elif self._direct is not None and (results := self._direct(args)) is not None:
                 return self._nest(results)
         arrays, directions, joint = self._arguments(args, tangent, cotangent)
         shapes = [joint + s for s in self._request.blocks]

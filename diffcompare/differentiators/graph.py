@@ -97,7 +97,8 @@ class GraphRunner(Runner):
         self._memory = memory
         self._dtype = np.dtype(precision)
         self.single = None if derived.seeds else self._compiled.single
-        self.direct = None if derived.seeds else self._compiled.direct
+        if not derived.seeds:
+            self.direct, self.into = self._compiled.direct, self._compiled.into
 
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
         return None if self._derived.seeds else self._compiled.builtin(result, fallback)

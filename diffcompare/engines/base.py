@@ -21,8 +21,9 @@ class Compiled(ABC):
     one new array for each output, of shape joint batch + core (a scalar may be a NumPy scalar). May be called from
     several threads; inspects no values; leaves NumPy's error state alone.
     single: the same for functions whose inputs and outputs are all scalars, floats in, a tuple of floats out; or None.
-    direct: the same from arrays of the engine's own to arrays of its own, new ones, without conversions; None, not an
-    answer, at arguments that are not just as compiled for. None where the engine has no arrays of its own.
+    direct: the same from arrays just as the engine takes them to new ones as it makes them, without conversions; None,
+    not an answer, at any other arguments. into: the same into arrays, and whether it did. Both None where the engine
+    has no such short way.
     source: what runs, as text.
     """
 
@@ -30,6 +31,7 @@ class Compiled(ABC):
     source: str
     single: Callable[..., tuple[float, ...]] | None = None
     direct: Callable[[Sequence[Any]], list[Any] | None] | None = None
+    into: Callable[[Sequence[Any], Sequence[Any]], bool] | None = None
 
     def prepare_for(self, shapes: Sequence[tuple[int, ...]]) -> None:  # noqa: B027  most engines compile once for all shapes
         """Compile for arguments of these shapes now rather than at their first call, where the engine compiles by shape."""

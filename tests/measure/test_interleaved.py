@@ -147,7 +147,7 @@ def test_a_part_that_is_not_there_yet_is_no_answer() -> None:
         def prepare(self, *args: Any, **options: Any) -> Any:
             derivative = super().prepare(*args, **options)
             known = {name: getattr(derivative, name) for name in ("derive_s", "compile_s", "cost", "calls")}
-            return type("Prepared", (), {**known, "__call__": lambda *args: Promise()})()
+            return type("Prepared", (), {**known, "ready": lambda self: self, "__call__": lambda *args: Promise()})()
 
     *_, last = measure(QUESTION, Lazy(), NUMPY)
     assert last.status == "failed"

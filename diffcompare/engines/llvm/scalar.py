@@ -17,6 +17,7 @@ from ...dsl.function import Function
 from ...dsl.shapes import broadcast_shape
 from ..base import Array, Compiled
 from ..schedule import Schedule
+from .layout import address
 from .memory import Memory
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Scalars(Compiled):
         self._flat = all(s == () for s in self._shapes)
         self._memory = Memory()
         if self._flat and all(s == () for s in self._cores):
-            self.single = self._one
+            self.single, self.direct, self.into = self._one, self._new_columns, self._given_columns
 
     @abstractmethod
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
@@ -60,6 +61,23 @@ class Scalars(Compiled):
         result = (ctypes.c_double * self._outputs)()
         self.run_point(given, result)
         return tuple(result)
+
+    def _new_columns(self, values: Sequence[Any]) -> list[Array] | None:
+        """The results for columns of one length; None for anything else, which `__call__` takes."""
+        count = _length(values)
+        if count is None:
+            return None
+        results = [self._memory.column(count) for _ in range(self._outputs)]
+        self._run(count, values, [1] * self._inputs, results)
+        return results
+
+    def _given_columns(self, values: Sequence[Any], blocks: Sequence[Any]) -> bool:
+        """The same into columns; False, with nothing done, for anything else, which `write` takes."""
+        count = _length((*values, *blocks)) if len(blocks) == self._outputs else None
+        if count is None or not all(b.flags.writeable for b in blocks) or _overlap(values, blocks, 8 * count):
+            return False
+        self._run(count, values, [1] * self._inputs, blocks)
+        return True
 
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         joint = self._joint(values)
@@ -85,23 +103,28 @@ class Scalars(Compiled):
         return broadcast_shape([v.shape[: v.ndim - len(s)] for v, s in zip(values, self._cores, strict=True)])
 
     def _compute(self, values: Sequence[Array], joint: tuple[int, ...], results: Sequence[Array]) -> None:
-        """All points into the results: whole blocks in place, shared among threads; what remains by way of a padded block."""
-        count = math.prod(joint)
-        columns, steps = self._columns(values, joint)
+        """All points into the results."""
+        self._run(math.prod(joint), *self._columns(values, joint), results)
+
+    def _run(self, count: int, columns: Sequence[Array], steps: Sequence[int], results: Sequence[Array]) -> None:
+        """Points in columns into results: whole blocks in place, shared among threads; what remains by way of a padded block."""
         blocks, rest = divmod(count, self.block)
         if blocks:
-            self._share(blocks, [_address(c) for c in columns], steps, [_address(r) for r in results])
+            self._share(blocks, [address(c) for c in columns], steps, [address(r) for r in results])
         if rest:
             start = blocks * self.block
             last = [_padded(c[start:], self.block) if s else c for c, s in zip(columns, steps, strict=True)]
             ends = [np.empty(self.block) for _ in results]
-            self.run_blocks(1, [_address(c) for c in last], steps, [_address(e) for e in ends])
+            self.run_blocks(1, [address(c) for c in last], steps, [address(e) for e in ends])
             for result, end in zip(results, ends, strict=True):
                 result[start:] = end[:rest]
 
     def _share(self, blocks: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
         """The kernel over all blocks, in as many pieces as there are threads worth waking; the first is done here."""
-        pieces = max(1, min(self._threads, blocks * self.block // POINTS_A_THREAD))
+        pieces = min(self._threads, blocks * self.block // POINTS_A_THREAD)
+        if pieces <= 1:
+            self.run_blocks(blocks, inputs, steps, outputs)
+            return
         edges = [blocks * k // pieces for k in range(pieces + 1)]
 
         def piece(a: int, b: int) -> None:
@@ -215,8 +238,25 @@ def addresses(numbers: Sequence[int]) -> Any:
     return (ctypes.c_int64 * max(len(numbers), 1))(*numbers)
 
 
-def _address(array: Array) -> int:
-    return int(array.__array_interface__["data"][0])  # a third of the time of .ctypes.data
+FLOAT64 = np.dtype(np.float64)
+
+
+def _length(columns: Sequence[Any]) -> int | None:
+    """The length of arrays that are all doubles in a row, of one length; None where one is anything else."""
+    if not columns or type(columns[0]) is not np.ndarray:
+        return None
+    shape = columns[0].shape
+    for c in columns:
+        if type(c) is not np.ndarray or c.dtype is not FLOAT64 or c.strides != (8,) or c.shape != shape:
+            return None
+    return int(shape[0])
+
+
+def _overlap(values: Sequence[Array], blocks: Sequence[Array], size: int) -> bool:
+    """Whether a block shares memory with a value or with another block, all of so many bytes in a row."""
+    starts = [address(b) for b in blocks]
+    apart = sorted(starts)
+    return any(b - a < size for a, b in pairwise(apart)) or any(-size < a - b < size for a in map(address, values) for b in starts)
 
 
 def _padded(column: Array, size: int) -> Array:
