@@ -18,7 +18,7 @@ from ..schedule import Schedule
 from .branches import called
 from .loops import batch
 from .polynomials import KERNELS
-from .powers import emitted, has_power
+from .powers import emitted, has_power, is_product
 from .registers import Real
 from .target import Target
 
@@ -52,6 +52,11 @@ def has_kernel(target: Target) -> Callable[[Expr], bool]:
 def has_named_kernel(target: Target) -> Callable[[Expr], bool]:
     """Whether a node has a kernel that needs nothing but its arguments' values."""
     return lambda node: target.fma and node.primitive.name in KERNELS
+
+
+def leaves_nan(node: Expr) -> bool:
+    """Whether vector code gives NaN where the scalar code has a number, for whoever writes the loop to look for."""
+    return node.primitive.name == "chain_mul" or is_product(node)
 
 
 class Emitter:
@@ -262,7 +267,7 @@ def _chain_mul(e: Emitter, args: Sequence[str]) -> str:
     """p t, with 0 where one is exactly zero and the other infinite: the product is NaN and neither factor is."""
     product = e.line(f"fmul {e.type} {args[0]}, {args[1]}")
     if e.rare is not None:
-        return product  # whoever writes the loop looks for the NaN
+        return product  # see leaves_nan
     undefined = e.line(f"fcmp uno {e.type} {product}, {product}")
     known = e.line(f"fcmp ord {e.type} {args[0]}, {args[1]}")
     return e.select(e.line(f"and {e.bool} {undefined}, {known}"), e.constant(0.0), product)

@@ -27,7 +27,7 @@ def batch(plan: Schedule, e: Emitter) -> str:
     steps: of each input whether it moves on (1) or repeats its first block (0). single: the scalar code, or null: then it
     ends before the first block that needs it. again: the function of AGAIN. e: an emitter of a block's points as lanes.
     """
-    from .emit import registers
+    from .emit import leaves_nan, registers
 
     inputs, outputs = range(len(plan.inputs)), range(len(plan.outputs))
     e.rare = []
@@ -41,8 +41,8 @@ def batch(plan: Schedule, e: Emitter) -> str:
     for k, node in enumerate(plan.outputs):
         place = e.line(f"getelementptr double, ptr %output{k}, i64 %at")
         e.lines.append(f"  store {e.type} {e.as_real(node, values[node])}, ptr {place}, align 8")
-    products = [node for node in plan.body if node.primitive.name == "chain_mul"]
-    condition = _any_rare(e, [values[node] for node in witnesses(products, plan.body, plan.outputs)])
+    suspects = [node for node in plan.body if leaves_nan(node)]
+    condition = _any_rare(e, [values[node] for node in witnesses(suspects, plan.body, plan.outputs)])
     redo = f"call void %again(ptr %single, i64 %at, ptr %inputs, ptr %steps, ptr %outputs, i64 {len(inputs)}, i64 {len(outputs)}, i64 {e.lanes})"
     return "\n".join(
         [

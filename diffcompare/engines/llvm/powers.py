@@ -36,15 +36,25 @@ class Two:
     low: Real
 
     def __mul__(self, other: Two) -> Two:
-        high = self.high * other.high
-        cross = fma(self.high, other.low, self.low * other.high)
-        return Two(high, fma(self.high, other.high, -high) + cross)
+        return times(self, other)
 
     @property
     def rounded(self) -> Real:
-        """The sum; where the high part is infinite or 0 the low one may be NaN and is left out."""
+        """The sum; where the high part is infinite or 0 the low one may be NaN, and is left out, or the lane to the scalar code."""
         result = self.high + self.low
-        return result.choose(result.compare("ord", result), self.high)
+        return result if result.e.rare is not None else result.choose(result.compare("ord", result), self.high)
+
+
+def times(x: Two | Real, y: Two | Real) -> Two:
+    """The product, but for that of the low parts."""
+    high = x.high if isinstance(x, Two) else x, y.high if isinstance(y, Two) else y
+    exact = product(*high)
+    low = exact.low
+    if isinstance(x, Two):
+        low = fma(x.low, high[1], low)
+    if isinstance(y, Two):
+        low = fma(high[0], y.low, low)
+    return Two(exact.high, low)
 
 
 def product(x: Real, y: Operand) -> Two:
@@ -209,24 +219,36 @@ def is_written(exponent: float | None) -> bool:
 
 
 def constant_power(x: Real, exponent: float) -> Real:
-    """x**exponent by repeated squaring in two-double numbers, half a power by the root; 0.6 ulp."""
+    """x**exponent by repeated squaring in two-double numbers, half a power by the root; 0.6 ulp.
+
+    Vector code gives NaN where a low part is one, or at the edges of a root, for the scalar code to compute.
+    """
     size = abs(exponent)
-    base = _inverse(x) if exponent < 0 else Two(x, _constant(x, 0.0))
-    factors: list[Two] = [_root(base)] if size % 1 else []
+    base = x.e.shared("inverse", x, _inverse) if exponent < 0 else x
+    factors: list[Two | Real] = [_root(base)] if size % 1 else []
     whole = int(size)
-    while whole:
-        if whole & 1:
-            factors.append(base)
-        whole >>= 1
-        if whole:
-            base = base * base
+    factors += [_squared(x, base, k) for k in range(whole.bit_length()) if whole >> k & 1]
     result = factors[0]
     for f in factors[1:]:
-        result = result * f
-    if not size % 1:
-        return result.rounded
-    ended = _constant(x, math.inf if exponent > 0 else 0.0).choose(x.compare("oeq", -math.inf), result.rounded)
+        result = times(result, f)
+    ended = result.rounded if isinstance(result, Two) else result
+    if not size % 1 or x.e.rare is not None:
+        return ended
+    ended = _constant(x, math.inf if exponent > 0 else 0.0).choose(x.compare("oeq", -math.inf), ended)
     return ended if exponent > 0 else _constant(x, math.inf).choose(x.compare("oeq", 0.0), ended)
+
+
+def _squared(x: Real, base: Two | Real, times_squared: int) -> Two | Real:
+    """base, which is x or its inverse, squared so many times; each once for all powers of x."""
+    if not times_squared:
+        return base
+
+    def square(_: Real) -> Two:
+        root = _squared(x, base, times_squared - 1)
+        return times(root, root)
+
+    square_of = "x" if base is x else "inverse"
+    return x.e.shared(f"{square_of} squared {times_squared} times", x, square)  # type: ignore[no-any-return]
 
 
 def _inverse(x: Real) -> Two:
@@ -234,10 +256,12 @@ def _inverse(x: Real) -> Two:
     return Two(high, fma(-high, x, 1.0) * high)
 
 
-def _root(x: Two) -> Two:
+def _root(x: Two | Real) -> Two:
     """√x, by a correction of the rounded root."""
-    high = Real(x.high.e, x.high.e.call(f"llvm.sqrt.{x.high.e.suffix}", [x.high.name]))
-    return Two(high, (fma(-high, high, x.high) + x.low) / (high + high))
+    whole, rest = (x.high, x.low) if isinstance(x, Two) else (x, None)
+    high = Real(whole.e, whole.e.call(f"llvm.sqrt.{whole.e.suffix}", [whole.name]))
+    missing = fma(-high, high, whole)
+    return Two(high, (missing if rest is None else missing + rest) / (high + high))
 
 
 def both(a: Truth, b: Truth) -> Truth:
@@ -274,6 +298,11 @@ def has_power(node: Expr) -> bool:
 def emitted(node: Expr, x: Real, y: Real) -> Real:
     """The node's value, its arguments in registers."""
     exponent = number(node.args[1])
-    if node.primitive.name == "pow" and exponent is not None and is_written(exponent) and exponent != 0:
+    if exponent is not None and is_product(node):
         return constant_power(x, exponent)
     return POWERS[node.primitive.name](x, y)
+
+
+def is_product(node: Expr) -> bool:
+    """Whether the node is a power that is computed by repeated squaring."""
+    return node.primitive.name == "pow" and number(node.args[1]) != 0 and is_written(number(node.args[1]))
