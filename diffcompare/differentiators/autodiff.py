@@ -14,6 +14,7 @@ from ..dsl.function import Function
 from ..dsl.structural import sum as sum_over
 from ..transforms.forward import tangents, zero_like
 from ..transforms.reverse import cotangents
+from ..transforms.tape.reverse import gradient_of
 from .base import Operator, Request
 from .graph import Derived, GraphDifferentiator, Seed, total
 
@@ -110,6 +111,9 @@ class Reverse(_AutoDiff):
     def _jacobian(self, request: Request) -> Derived:
         f = request.function
         plain = list(f.outputs) if request.operator is Operator.VALUE_AND_GRADIENT else []
+        taped = gradient_of(f, request.wrt, bool(plain), f"{request.operator}_{f.name}")
+        if taped is not None:
+            return Derived(taped)
         if _all_scalar(f.outputs):
             blocks = [c for k in range(len(f.outputs)) for c in reverse_sweep([f.outputs[k]], [ONE], request.wrt)]
             return _derived(request, plain + blocks)

@@ -21,10 +21,11 @@ class Function:
 
     inputs: distinct input nodes; outputs: expressions of them. single: one output, handed back bare, not as a tuple.
     formulas: derivatives worked out by hand, {operator: {names of the inputs: expression}}, for the manual family.
+    order: every node below the outputs once, arguments before their users.
     Calling a Function on expressions substitutes them for its inputs.
     """
 
-    __slots__ = ("formulas", "inputs", "name", "outputs", "single")
+    __slots__ = ("formulas", "inputs", "name", "order", "outputs", "single")
 
     def __init__(self, name: str, inputs: Sequence[Expr], outputs: Sequence[Expr], single: bool, formulas: Formulas | None = None) -> None:
         self.name = name
@@ -32,6 +33,7 @@ class Function:
         self.outputs = tuple(outputs)
         self.single = single
         self.formulas: Formulas = formulas or {}
+        self.order = postorder(self.outputs)
         _check(self)
 
     @property
@@ -138,8 +140,8 @@ def _check(f: Function) -> None:
     if repeated:
         raise DiffCompareError(f"{f.name}: the input {repeated[0]!r} is given twice")
     known = set(f.inputs)
-    for node in free_inputs(f.outputs):
-        if node not in known:
+    for node in f.order:
+        if node.primitive is INPUT and node not in known:
             twin = [i for i in f.inputs if i.params[0] == node.params[0]]
             hint = f"; an input of that name has shape {twin[0].shape}, the one used {node.shape}" if twin else ""
             raise DiffCompareError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter, is_
 
 from ..dsl.arithmetic import pow_
 from ..dsl.composite import Composite
-from ..dsl.core import Expr
+from ..dsl.core import Expr, Primitive
 from ..dsl.elementwise import Elementwise, number
 from ..dsl.walk import postorder
 
@@ -17,31 +18,37 @@ def lower(outputs: Sequence[Expr], keep: Callable[[Expr], bool] = lambda node: F
     keep(node): whether the caller has a form for this node itself, so that it stays.
     """
 
-    def expands(node: Expr) -> bool:
-        return _expands(node) and not keep(node)
-
     results = list(outputs)
     while True:
         order = postorder(results)
-        if not any(expands(node) for node in order):
+        candidates = {p for p in set(map(_primitive, order)) if may_expand(p)}
+        written = {n for n in order if n.primitive in candidates and expands(n) and not keep(n)} if candidates else set()
+        if not written:
             return results
         new: dict[Expr, Expr] = {}
         for node in order:
-            args = [new[a] for a in node.args]
-            if expands(node):
+            mine = node.args
+            args = [new[a] for a in mine]
+            if node in written:
                 new[node] = _expansion(node, args)
-            elif all(a is b for a, b in zip(args, node.args, strict=True)):
+            elif all(map(is_, args, mine)):
                 new[node] = node
             else:
                 new[node] = node.primitive.apply(args, node.params)
         results = [new[r] for r in results]
 
 
-def _expands(node: Expr) -> bool:
-    primitive = node.primitive
-    if primitive is pow_:
-        return number(node.args[1]) in PRODUCTS
-    return isinstance(primitive, Elementwise | Composite) and primitive.evaluate is not None
+_primitive = attrgetter("primitive")
+
+
+def may_expand(primitive: Primitive) -> bool:
+    """Whether some node of the primitive expands: a pass looks at no node where none does."""
+    return primitive is pow_ or (isinstance(primitive, Elementwise | Composite) and primitive.evaluate is not None)
+
+
+def expands(node: Expr) -> bool:
+    """Whether a node is written out in others, by those who have no form for it."""
+    return number(node.args[1]) in PRODUCTS if node.primitive is pow_ else may_expand(node.primitive)
 
 
 def _expansion(node: Expr, args: Sequence[Expr]) -> Expr:

@@ -18,6 +18,8 @@ from ...errors import Unsupported
 from ...transforms.lower import lower
 from ...transforms.nothing import unit
 from ...transforms.scalarize import scalarize
+from ...transforms.tape.form import Taped, tape_of
+from ...transforms.tape.lower import lowered as lowered_tape
 from ..base import Compiled, Engine
 from ..schedule import schedule
 
@@ -49,10 +51,15 @@ class LlvmEngine(Engine):
             import llvmlite  # noqa: F401
         except ImportError:
             raise Unsupported("engine llvm needs llvmlite, which is not installed: pip install 'diffcompare[llvm]'") from None
-        from .emit import has_kernel
+        from .emit import has_kernel, has_named_kernel
+        from .interpreter import Interpreted
         from .target import target
 
         keep = has_kernel(target())
+        if isinstance(function, Taped):
+            tape = lowered_tape(function.tape, has_named_kernel(target()))
+            if tape is not None and len(tape.op) > OPTIMISED:
+                return Interpreted(function, tape, target(), self.threads)
         lowered = function.with_outputs(lower(function.outputs, keep))
         order = postorder(lowered.outputs)
         entries = partial(self._by_entries, function, lowered, order)
@@ -74,10 +81,14 @@ class LlvmEngine(Engine):
             order = postorder(scalars.outputs)
         if sum(1 for node in order if node.args) <= OPTIMISED:
             return Kernel(function, schedule(scalars, has_kernel(target())), target(), self.threads)
-        outputs = lower(scalars.outputs, has_named_kernel(target()))
-        if any(a is not b for a, b in zip(outputs, scalars.outputs, strict=True)):
-            scalars, order = scalars.with_outputs(outputs), postorder(outputs)
-        return Interpreted(function, scalars, order, target(), self.threads)
+        keep = has_named_kernel(target())
+        whole = tape_of(scalars.inputs, order, scalars.outputs)
+        tape = whole and lowered_tape(whole, keep)
+        if tape is None:
+            outputs = lower(scalars.outputs, keep)
+            tape = tape_of(scalars.inputs, postorder(outputs), outputs)
+        assert tape is not None  # all nodes are scalar functions
+        return Interpreted(function, tape, target(), self.threads)
 
 
 def _is_scalar(node: Expr) -> bool:

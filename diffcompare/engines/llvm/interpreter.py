@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ...dsl.core import Expr
+from ...dsl.constants import constant
 from ...dsl.function import Function
+from ...transforms.tape.form import Tape, Taped
 from ..base import Array
 from .emit import INTRINSICS, OPERATORS, Emitter
+from .runs import Kind, program
 from .scalar import Scalars, addresses
-from .tape import Kind, program
 from .target import Machine, Target, function_pointer
 
 CHEAP = frozenset((*OPERATORS, *INTRINSICS, "neg", "where", "real", "lt", "le", "eq", "ne", "chain_mul", "sign"))
@@ -25,12 +26,14 @@ CHEAP = frozenset((*OPERATORS, *INTRINSICS, "neg", "where", "real", "lt", "le", 
 
 
 class Interpreted(Scalars):
-    """A function as a program of the interpreter. scalars: the same, entry by entry, without composites; order: its nodes."""
+    """A function as a program of the interpreter. tape: the same, entry by entry, without composites."""
 
-    def __init__(self, function: Function, scalars: Function, order: Sequence[Expr], target: Target, threads: int) -> None:
-        super().__init__(function, scalars, threads)
+    def __init__(self, function: Function, tape: Tape, target: Target, threads: int) -> None:
+        counted = Function("counted", tape.inputs, [constant(0.0)] * len(tape.outputs), False)
+        super().__init__(counted if isinstance(function, Taped) else function, counted, threads)
+        self.function = function
         self.block = target.lanes
-        self._program = program(scalars, order, target.lanes)
+        self._program = program(tape, target.lanes)
         self._machine = _machine(target, self._program.kinds)
         pointer = ctypes.c_void_p
         self._point = function_pointer(self._machine, "point", pointer, pointer)
