@@ -28,7 +28,7 @@ class Ours(Contender):
         def start() -> Callable[[], Ready]:
             d = prepare(w.function, w.operator, w.wrt or None, method=self.method, engine=self.engine, raw=self.raw)
             if w.kind is Kind.POINTS:
-                d(*(v[:1] for v in w.values))  # the code for batches is compiled when one comes
+                d(*w.values)  # the code for batches is compiled when one comes
             else:
                 d.ready()
             return lambda: self._bound(d, w)

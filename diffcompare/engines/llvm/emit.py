@@ -326,14 +326,14 @@ def registers(plan: Schedule, emitter: Emitter, inputs: Sequence[str]) -> dict[E
     return found
 
 
-def vector_module(plan: Schedule, target: Target) -> str:
-    """IR of @batch, the loop over blocks of points.
+def vector_module(plan: Schedule, target: Target, streamed: bool = False) -> str:
+    """IR of @batch, the loop over blocks of points; streamed: writing past the caches, to results that begin on a line of cache.
 
     The code is as it should run, the body in the loop and nothing computed twice: LLVM only has to generate machine
     code, without its optimisation passes (they made no kernel faster, took longer than code generation, and leak).
     """
     e = Emitter(target, target.block)
-    text = batch(plan, e)
+    text = batch(plan, e, streamed)
     return "\n".join([*sorted(e.declarations), text, _attributes(target)])
 
 
@@ -346,7 +346,7 @@ def scalar_module(plan: Schedule, target: Target) -> str:
 
 def _attributes(target: Target) -> str:
     bits = 64 * target.lanes
-    return f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
+    return f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}\n!0 = !{{i32 1}}'
 
 
 def _single(plan: Schedule, e: Emitter) -> str:

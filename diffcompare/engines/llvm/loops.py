@@ -21,11 +21,12 @@ OFTEN = 6
 """Calls of one kernel up to which its code stands at each: so they run in 0.8 of the time, but compile in twice to five times."""
 
 
-def batch(plan: Schedule, e: Emitter) -> str:
+def batch(plan: Schedule, e: Emitter, streamed: bool) -> str:
     """@batch(first, blocks, inputs, steps, outputs, single, again), which gives the block that it ended before.
 
     steps: of each input whether it moves on (1) or repeats its first block (0). single: the scalar code, or null: then it
     ends before the first block that needs it. again: the function of AGAIN. e: an emitter of a block's points as lanes.
+    streamed: stores go past the caches.
     """
     from .emit import leaves_nan, registers
 
@@ -40,7 +41,8 @@ def batch(plan: Schedule, e: Emitter) -> str:
     values = registers(plan, e, loads)
     for k, node in enumerate(plan.outputs):
         place = e.line(f"getelementptr double, ptr %output{k}, i64 %at")
-        e.lines.append(f"  store {e.type} {e.as_real(node, values[node])}, ptr {place}, align 8")
+        how = "align 64, !nontemporal !0" if streamed else "align 8"
+        e.lines.append(f"  store {e.type} {e.as_real(node, values[node])}, ptr {place}, {how}")
     suspects = [node for node in plan.body if leaves_nan(node)]
     condition = _any_rare(e, [values[node] for node in witnesses(suspects, plan.body, plan.outputs)])
     redo = f"call void %again(ptr %single, i64 %at, ptr %inputs, ptr %steps, ptr %outputs, i64 {len(inputs)}, i64 {len(outputs)}, i64 {e.lanes})"
@@ -68,6 +70,7 @@ def batch(plan: Schedule, e: Emitter) -> str:
             "  %more = icmp slt i64 %next, %blocks",
             "  br i1 %more, label %loop, label %end",
             "end:",
+            *(["  fence seq_cst"] if streamed else []),  # such stores are in order for other threads by this alone
             "  ret i64 %blocks",
             "}",
         ]
@@ -94,6 +97,7 @@ _RARE = (
     "  %known = icmp ne ptr %single, null",
     "  br i1 %known, label %redo, label %stop",
     "stop:",
+    "  fence seq_cst",
     "  ret i64 %block",
     "redo:",
 )

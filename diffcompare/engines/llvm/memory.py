@@ -40,6 +40,11 @@ class Memory:
             return _aligned(block, entries)
 
 
+def on_lines(entries: int) -> Array:
+    """A new array of so many doubles, not set, that begins on a line of cache."""
+    return _aligned(np.empty(entries + ALIGNMENT), entries)
+
+
 def _aligned(block: Array, entries: int) -> Array:
     start = -block.__array_interface__["data"][0] // 8 % ALIGNMENT
     return block[start : start + entries]

@@ -18,13 +18,17 @@ from ...dsl.shapes import broadcast_shape
 from ..base import Array, Compiled
 from ..schedule import Schedule
 from .layout import address
-from .memory import Memory
+from .memory import ALIGNMENT, Memory, on_lines
 
 if TYPE_CHECKING:
     from .target import Machine, Target
 
-POINTS_A_THREAD = 50_000
-"""Points that make a thread worth waking: handing work to one costs about as much as a kernel over a few thousand."""
+WORK_A_THREAD = 1_000_000
+"""Operations that make a thread worth waking: handing work to one takes as long as some 10,000 operations at each of 10 points."""
+STREAMED = 6 * 2**20
+"""Bytes of results beyond which they are written past the caches, which would first read each line of memory that is written."""
+LINE = 8 * ALIGNMENT
+"""Bytes of a line of cache."""
 SCHEDULED = 500
 """Operations up to which LLVM's optimising code generation is worth its time; a longer body runs no faster by it."""
 
@@ -32,10 +36,11 @@ SCHEDULED = 500
 class Scalars(Compiled):
     """A function of scalars, or of arrays written out entry by entry, over columns of points.
 
-    Subclasses give `run_blocks`, which computes whole blocks of `block` points, and `run_point`.
+    Subclasses give `run_blocks`, which computes whole blocks of `block` points, and `run_point`. work: operations at a point.
     """
 
     block: int
+    work: int = 20
 
     def __init__(self, function: Function, scalars: Function, threads: int) -> None:
         self.function = function
@@ -82,14 +87,16 @@ class Scalars(Compiled):
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         joint = self._joint(values)
         count = math.prod(joint)
-        columns: list[Array] = []
-        outputs = []
+        tables, outputs = [], []
         for shape in self._shapes:
+            rows = math.prod(shape)
+            room = -count % ALIGNMENT if rows > 1 else 0  # so that every row begins on a line of cache
+            table = self._memory.column(rows * (count + room)).reshape((rows, count + room))[:, :count]
+            tables.append(table)
             # entry by entry as the kernel writes them: the axes of an array come last as a view, which moves nothing
-            table = self._memory.column(math.prod(shape) * count).reshape((*shape, *joint))
-            columns.extend(table.reshape(-1, count) if table.size else np.empty((math.prod(shape), count)))
-            outputs.append(np.moveaxis(table, range(len(shape)), range(-len(shape), 0)) if shape else table)
-        self._compute(values, joint, columns)
+            output = table.reshape((*shape, *joint))
+            outputs.append(np.moveaxis(output, range(len(shape)), range(-len(shape), 0)) if shape else output)
+        self._run(count, *self._tables(values, joint), tables)
         return outputs
 
     def write(self, values: Sequence[Array], blocks: Sequence[Array]) -> None:
@@ -97,31 +104,31 @@ class Scalars(Compiled):
         if not self._flat or not all(_writable(b, joint, values) for b in blocks):
             super().write(values, blocks)
             return
-        self._compute(values, joint, [b.reshape(-1) for b in blocks])
+        self._run(math.prod(joint), *self._tables(values, joint), [b.reshape(-1) for b in blocks])
 
     def _joint(self, values: Sequence[Array]) -> tuple[int, ...]:
         return broadcast_shape([v.shape[: v.ndim - len(s)] for v, s in zip(values, self._cores, strict=True)])
 
-    def _compute(self, values: Sequence[Array], joint: tuple[int, ...], results: Sequence[Array]) -> None:
-        """All points into the results."""
-        self._run(math.prod(joint), *self._columns(values, joint), results)
+    def _run(self, count: int, inputs: Sequence[Array], steps: Sequence[int], results: Sequence[Array]) -> None:
+        """Points in columns, or in the rows of tables, into such: whole blocks in place, what remains by way of a padded block.
 
-    def _run(self, count: int, columns: Sequence[Array], steps: Sequence[int], results: Sequence[Array]) -> None:
-        """Points in columns into results: whole blocks in place, shared among threads; what remains by way of a padded block."""
+        steps: 1 for inputs that vary, 0 for those that repeat one block.
+        """
         blocks, rest = divmod(count, self.block)
+        each = [s for table, s in zip(inputs, steps, strict=True) for _ in range(_rows(table))]
         if blocks:
-            self._share(blocks, [address(c) for c in columns], steps, [address(r) for r in results])
+            self._share(blocks, _addresses(inputs), each, _addresses(results))
         if rest:
             start = blocks * self.block
-            last = [_padded(c[start:], self.block) if s else c for c, s in zip(columns, steps, strict=True)]
-            ends = [np.empty(self.block) for _ in results]
-            self.run_blocks(1, [address(c) for c in last], steps, [address(e) for e in ends])
+            last = [_padded(c[..., start:], self.block) if s else c for c, s in zip(inputs, steps, strict=True)]
+            ends = [on_lines(_rows(r) * self.block).reshape((*r.shape[:-1], self.block)) for r in results]
+            self.run_blocks(1, _addresses(last), each, _addresses(ends))
             for result, end in zip(results, ends, strict=True):
-                result[start:] = end[:rest]
+                result[..., start:] = end[..., :rest]
 
     def _share(self, blocks: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
         """The kernel over all blocks, in as many pieces as there are threads worth waking; the first is done here."""
-        pieces = min(self._threads, blocks * self.block // POINTS_A_THREAD)
+        pieces = min(self._threads, blocks * self.block * self.work // WORK_A_THREAD)
         if pieces <= 1:
             self.run_blocks(blocks, inputs, steps, outputs)
             return
@@ -137,23 +144,19 @@ class Scalars(Compiled):
         for other in work:
             other.result()
 
-    def _columns(self, values: Sequence[Array], joint: tuple[int, ...]) -> tuple[list[Array], list[int]]:
-        """For each scalar input its values over the batch, in a row in memory; one block where it does not vary."""
-        columns: list[Array] = []
+    def _tables(self, values: Sequence[Array], joint: tuple[int, ...]) -> tuple[list[Array], list[int]]:
+        """For each input a table of its entries by the points of the batch, and 1; one block of points, and 0, where it does not vary."""
+        tables: list[Array] = []
         steps: list[int] = []
         for value, core in zip(values, self._cores, strict=True):
             size = math.prod(core)
-            if value.size == size:
-                columns.extend(np.full(self.block, v) for v in value.reshape(size))
-                steps.extend([0] * size)
-                continue
-            if not core and value.shape == joint:
-                columns.append(np.ascontiguousarray(value).reshape(-1))
+            varies = value.size != size
+            if varies:
+                tables.append(np.ascontiguousarray(np.broadcast_to(value, joint + core).reshape((-1, size)).T))
             else:
-                flat = np.broadcast_to(value, joint + core).reshape((-1, size))
-                columns.extend(np.ascontiguousarray(flat.T))
-            steps.extend([1] * size)
-        return columns, steps
+                tables.append(np.repeat(value.reshape((size, 1)), self.block, axis=1))
+            steps.append(int(varies))
+        return tables, steps
 
 
 class Kernel(Scalars):
@@ -163,20 +166,21 @@ class Kernel(Scalars):
         from .emit import scalar_module
 
         super().__init__(function, plan.function, threads)
+        self.work = len(plan.body)
         self.block = target.block
         self._plan, self._target = plan, target
         self._scalar_text = scalar_module(plan, target)
         self._code = ctypes.c_void_p()
+        self._batches: dict[bool, tuple[Callable[..., int], Machine]] = {}
 
-    @cached_property
-    def _vector_text(self) -> str:
+    def _vector_text(self, streamed: bool) -> str:
         from .emit import vector_module
 
-        return vector_module(self._plan, self._target)
+        return vector_module(self._plan, self._target, streamed)
 
     @cached_property
     def source(self) -> str:  # type: ignore[override]  # written when it is asked for
-        return f"{self._scalar_text}\n{self._vector_text}"
+        return f"{self._scalar_text}\n{self._vector_text(False)}"
 
     @cached_property
     def _point(self) -> tuple[Callable[..., None], Machine]:
@@ -187,13 +191,15 @@ class Kernel(Scalars):
         self._code.value = machine.address("single")
         return function_pointer(machine, "single", ctypes.c_void_p, ctypes.c_void_p), machine
 
-    @cached_property
-    def _batch(self) -> tuple[Callable[..., int], Machine]:
-        """The vector code, and who holds it."""
+    def _batch(self, streamed: bool) -> tuple[Callable[..., int], Machine]:
+        """The vector code, and who holds it. streamed: whether it writes past the caches."""
         from .target import function_pointer
 
-        machine = self._compiled(self._vector_text)
-        return function_pointer(machine, "batch", *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 5, result=ctypes.c_int64), machine
+        if streamed not in self._batches:
+            machine = self._compiled(self._vector_text(streamed))
+            call = function_pointer(machine, "batch", *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 5, result=ctypes.c_int64)
+            self._batches[streamed] = call, machine
+        return self._batches[streamed]
 
     def _compiled(self, text: str) -> Machine:
         from .target import Machine
@@ -204,7 +210,9 @@ class Kernel(Scalars):
         self._point  # noqa: B018  compiled when it is asked for
 
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
-        batch, _ = self._batch
+        large = 8 * count * self.block * len(outputs) > STREAMED
+        streamed = (large or list(self._batches) == [True]) and not any(o % LINE for o in outputs)
+        batch, _ = self._batch(streamed)
         where = addresses(inputs), addresses(steps), addresses(outputs)
         done = batch(0, count, *where, *(self._rare_code() if self._code.value else (None, None)))
         if done < count:  # at a rare case, with no scalar code yet
@@ -259,11 +267,22 @@ def _overlap(values: Sequence[Array], blocks: Sequence[Array], size: int) -> boo
     return any(b - a < size for a, b in pairwise(apart)) or any(-size < a - b < size for a in map(address, values) for b in starts)
 
 
-def _padded(column: Array, size: int) -> Array:
-    """The column followed by its last entry again."""
-    whole = np.full(size, column[-1])
-    whole[: len(column)] = column
-    return whole
+def _rows(table: Array) -> int:
+    return 1 if table.ndim == 1 else len(table)
+
+
+def _addresses(tables: Sequence[Array]) -> list[int]:
+    """Of the rows of all tables, in order; a column is one row."""
+    found: list[int] = []
+    for table in tables:
+        first, stride = address(table), table.strides[0]
+        found.extend(first + k * stride for k in range(_rows(table)))
+    return found
+
+
+def _padded(table: Array, size: int) -> Array:
+    """The table with so many columns, the last one repeated."""
+    return np.concatenate([table, np.repeat(table[..., -1:], size - table.shape[-1], axis=-1)], axis=-1)
 
 
 def _writable(block: Array, joint: tuple[int, ...], values: Sequence[Array]) -> bool:
