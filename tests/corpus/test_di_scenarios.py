@@ -76,7 +76,7 @@ OPERATORS: dict[str, dict[str, Any]] = {
     "hvp": {"operator": "hvp"},
 }
 SECOND = ("second_derivative", "hessian", "hessian_vecF", "hvp")
-FIRST_ONLY = ("fd.adaptive", "fd.complex")
+FIRST_ONLY = ("fd.complex",)
 DIRECTIONS = {"jvp": ("tangent", "dx"), "hvp": ("tangent", "dx"), "vjp": ("cotangent", "dy")}
 EXACT = ("ad.forward", "ad.reverse", "symbolic")
 DIFFERENCES = tuple(name for name in methods() if name.startswith("fd."))

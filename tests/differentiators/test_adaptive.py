@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from diffcompare.differentiate import derivative, gradient, hessian, jacobian, jvp, prepare, value_and_gradient, vjp
+from diffcompare.differentiate import derivative, gradient, hessian, hvp, jacobian, jvp, prepare, value_and_gradient, vjp
 from diffcompare.differentiators import ladder
 from diffcompare.differentiators.adaptive import AdaptiveDifference
 from diffcompare.differentiators.ladder import Status
 from diffcompare.dsl import function, symbol, symbols
-from diffcompare.dsl.arithmetic import abs_, sqrt, where
+from diffcompare.dsl.arithmetic import abs_, maximum, sqrt, where
 from diffcompare.dsl.composite import logsumexp
 from diffcompare.dsl.elementary import asin, atan, exp, log, relu, sin, tanh
+from diffcompare.dsl.structural import stack
 from diffcompare.dsl.structural import sum as total
 from diffcompare.engines.numpy import NumpyEngine
-from diffcompare.errors import DiffCompareError, Unsupported
+from diffcompare.errors import DiffCompareError, TooLarge, Unsupported
+from diffcompare.reference import Reference
 
 EPS = float(np.finfo(np.float64).eps)
 x, y = symbols("x y")
@@ -226,11 +228,118 @@ def test_a_call_gives_the_value_of_the_estimate():
     assert isinstance(gradient(function([x], exp(x)), method="fd.adaptive").estimate(1.0).error, float)
 
 
+# --- second derivatives ---
+
+SURFACES = {
+    "product": (x * y * exp(x * y), (-2.0, 2.0), (-2.0, 2.0)),
+    "log and square": (log(x) * y**2, (1e-4, 10.0), (-5.0, 5.0)),
+    "quotient": (x / y, (-2.0, 2.0), (1e-3, 1.0)),
+    "bell": (exp(-(x**2) - y**2), (-3.0, 3.0), (-3.0, 3.0)),
+    "valley": ((1.0 - x) ** 2 + 100.0 * (y - x**2) ** 2, (-2.0, 2.0), (-2.0, 2.0)),
+    "distance": (sqrt(x * x + y * y), (-1.0, 1.0), (-1.0, 1.0)),
+    "power": (x**y, (0.01, 5.0), (-3.0, 3.0)),
+    "fast and far out": (sin(100.0 * x) * sin(y), (-2.0, 2.0), (-1e5, 1e5)),
+    "log(1 + e^x)": (log(1.0 + exp(x + y)), (-10.0, 10.0), (-10.0, 10.0)),
+    "ridge": (1.0 / (1.0 + 1e4 * (x - y) ** 2), (-1.0, 1.0), (-1.0, 1.0)),
+}
+
+
+def drawn(rng: np.random.Generator, low: float, high: float, n: int) -> np.ndarray:
+    return np.exp(rng.uniform(math.log(low), math.log(high), n)) if low > 0 else rng.uniform(low, high, n)
+
+
+def certified(f: Any, **columns: np.ndarray) -> np.ndarray:
+    """The Hessian's entries from ball arithmetic, (entries, points)."""
+    reference = Reference(f)
+    points = [dict(zip(columns, p, strict=True)) for p in zip(*(c.tolist() for c in columns.values()), strict=True)]
+    return np.array([[v.item() for v in reference.certify("hessian", p).values] for p in points]).T
+
+
+def second_honesty(name: str, seed: int) -> float:
+    family = FAMILIES[name]
+    at = family.points(np.random.default_rng(seed), 300)
+    (exact,) = certified(function([x], family.f), x=at)
+    found = estimated(family.f, at, order=2)
+    with np.errstate(invalid="ignore"):  # where the truth is beyond the floats, so is the answer
+        return float(np.mean((np.abs(found.value - exact) <= found.error + 4 * EPS * np.abs(exact)) | (found.value == exact)))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_error_of_a_second_derivative_is_at_most_the_estimate_for_99_points_of_100(name, seed):
+    assert second_honesty(name, seed) >= 0.99
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_so_it_is_for_each_entry_of_a_hessian_and_central_differences_are_far_behind(name):
+    f, rng = function([x, y], SURFACES[name][0]), np.random.default_rng(7)
+    at = {n: drawn(rng, *box, 600) for n, box in zip("xy", SURFACES[name][1:], strict=True)}
+    exact = certified(f, **at)
+    found = hessian(f, method="fd.adaptive", engine="numpy").estimate(**at)
+    value, error, status = (np.array([np.broadcast_to(b, 600) for b in leaves(p)]) for p in (found.value, found.error, found.status))
+    assert (np.abs(value - exact) <= error + 4 * EPS * np.abs(exact)).mean(axis=1).min() >= 0.99
+    assert not status.any()
+    plain = np.array([np.broadcast_to(b, 600) for b in leaves(hessian(f, method="fd.central", engine="numpy")(**at))])
+    size = np.abs(exact).max(axis=0)
+    assert 100 * np.median(np.abs(value - exact) / size) <= np.nanmedian(np.abs(plain - exact) / size)  # NaN: a step out of the domain
+    assert np.median(error / size) < 1e-8  # and the estimate is not idle
+
+
+def test_where_second_derivatives_end_or_jump_the_status_says_so():
+    corner = estimated(where(x < 0.0, -(x**2), x**2), [0.0, 1.0], order=2)  # -2 from the left, 2 from the right
+    assert corner.status.tolist() == [Status.KINK, Status.CONVERGED]
+    assert corner.value[0] == pytest.approx(0.0, abs=1e-12) and corner.error[0] == pytest.approx(2.0)
+    bent = estimated(abs_(x), [0.0, 1.0], order=2)  # the first derivative jumps
+    assert bent.status.tolist() == [Status.UNDEFINED, Status.CONVERGED] and bent.error[0] == math.inf and bent.error[1] < 1e-12
+    tie = hessian(function([x, y], maximum(x, y)), method="fd.adaptive").estimate(1.0, 1.0)
+    assert [int(s) for s in leaves(tie.status)] == [Status.UNDEFINED] * 4
+    edge = estimated(where(x < 0.0, log(x), exp(x)), [0.0], order=2)
+    assert edge.status == Status.ONE_SIDED
+    assert abs(edge.value[0] - 1.0) <= edge.error[0] < 1e-6
+    nowhere = estimated(sqrt(x), [0.0, -1.0, math.nan, math.inf], order=2)
+    assert (nowhere.status == Status.UNDEFINED).all() and np.isinf(nowhere.error).all()
+
+
+@pytest.mark.parametrize("memory", [2**26, 1])
+def test_hessians_and_products_with_them_agree_with_automatic_differentiation_within_their_estimate(memory):
+    rng = np.random.default_rng(8)
+    at = rng.normal(size=(4, 3)), rng.normal(size=(2, 1))
+    tangent = rng.normal(size=(5, 1, 1, 3)), np.zeros(())
+    for operator, extra in ((hessian, {}), (hvp, {"tangent": tangent})):
+        for wrt in (None, ["x", "w"]) if operator is hessian else (None,):
+            found = operator(SCALAR, wrt=wrt, method="fd.adaptive", engine="numpy", memory=memory).estimate(*at, **extra)
+            expected = operator(SCALAR, wrt=wrt, method="ad.reverse", engine="numpy")(*at, **extra)
+            for v, error, status, e in zip(*map(leaves, (found.value, found.error, found.status, expected)), strict=True):
+                assert v.shape == error.shape == status.shape == e.shape
+                assert np.all(np.abs(v - e) <= error + 8 * EPS * (1 + np.abs(e))), operator
+                assert np.max(error) < 1e-8 and not status.any()
+    d = derivative(function([x], stack([sin(x), x**3])), order=2, method="fd.adaptive")
+    np.testing.assert_allclose(d(2.0), [-math.sin(2.0), 12.0], rtol=1e-11)
+    assert d.calls == 1 + 136
+    assert hessian(SCALAR, method="fd.adaptive").calls == 1 + 136 * 4 + 272 * 6
+
+
+def test_the_noise_of_a_function_may_be_stated_for_second_derivatives_and_single_precision_knows_its_own():
+    at = np.random.default_rng(9).uniform(-2, 2, 300).astype(np.float32)
+    found = estimated(exp(x), at, precision="float32", order=2)
+    exact = np.exp(at.astype(np.float64))
+    assert found.value.dtype == np.float32
+    assert np.mean(np.abs(found.value - exact) <= found.error + 4e-7 * np.abs(exact)) >= 0.97  # as for first derivatives
+    assert np.median(np.abs(found.value / exact - 1)) < 1e-2
+    stated = estimated(exp(x), [1.0], AdaptiveDifference(noise=1e-6), order=2)
+    assert 1e-6 < stated.error[0] < 0.1
+
+
 def test_refusals_name_the_reason():
-    with pytest.raises(Unsupported, match=r"fd\.adaptive gives first derivatives, not hessian: use fd\.central"):
-        hessian(SCALAR, method="fd.adaptive")
-    with pytest.raises(Unsupported, match=r"not a derivative of order 2"):
-        derivative(function([x], exp(x)), order=2, method="fd.adaptive")
+    with pytest.raises(Unsupported, match=r"first and second derivatives, not one of order 3: use fd\.central"):
+        derivative(function([x], exp(x)), order=3, method="fd.adaptive")
+    with pytest.raises(Unsupported, match=r"measures the noise for first derivatives, not for hessian: leave noise= out"):
+        hessian(SCALAR, method=AdaptiveDifference(noise="estimate"))
+    many = symbol("many", (86,))
+    with pytest.raises(
+        TooLarge, match=r"hvp of f with respect to 86 entries takes 1005857 evaluations; the limit is 1000000: use fd\.central"
+    ):
+        hvp(function([many], total(many)), method="fd.adaptive")
     with pytest.raises(Unsupported, match=r"does not estimate its error; fd\.adaptive does"):
         gradient(SCALAR, method="ad.reverse").estimate(np.zeros(3), 1.0)
     with pytest.raises(DiffCompareError, match=r"noise is a relative error between 0 and 1, got -1"):
@@ -257,5 +366,5 @@ def test_each_safeguard_is_needed(monkeypatch):
         patch.setattr(ladder, "NOISE", 0.0)
         assert honesty("logistic") < 0.9
     with monkeypatch.context() as patch:
-        patch.setattr("diffcompare.differentiators.adaptive.MANTISSA", 0.5)
+        patch.setattr("diffcompare.differentiators.adaptive_first.MANTISSA", 0.5)
         assert honesty("sin 100x") < 0.99
