@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from ..dsl.constants import NORMAL_MIN, literal
 from ..dsl.contraction import Einsum
 from ..dsl.core import Expr
 from ..dsl.elementwise import Elementwise
-from ..dsl.structural import Broadcast, Reshape, Scatter, Slice, Structural, align, broadcast_value
+from ..dsl.structural import Broadcast, Reshape, Scatter, Slice, Structural, Sum, align, broadcast_value
 from ..errors import Unsupported
 
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]
+SMALL = 10_000
+"""Entries up to which a dot product is faster than a sum; from there on BLAS may take several threads for it."""
 
 
 def kernel(node: Expr) -> tuple[Kernel, bool]:
@@ -32,6 +35,14 @@ def kernel(node: Expr) -> tuple[Kernel, bool]:
         reduce, (axes,) = getattr(np, primitive.array), node.params
         return lambda x: reduce(x, axis=axes), False
     raise Unsupported(f"{primitive.name} has no NumPy form")
+
+
+def pointwise_kernel(node: Expr) -> Kernel | None:
+    """What does the same on arrays without batch axes, and does it faster: products of vectors and matrices as NumPy's own."""
+    if isinstance(node.primitive, Einsum) and len(node.args) == 2:
+        (left, right), output = node.params
+        return _plain_product(left, right, output)
+    return None
 
 
 def elementwise_kernel(primitive: Elementwise) -> Kernel:
@@ -62,7 +73,10 @@ def constant_in(node: Expr, dtype: np.dtype[Any]) -> Any:
 def chain_mul(p: Any, t: Any) -> Any:
     """p t, with 0 where one is exactly zero and the other infinite."""
     product = np.multiply(p, t)
-    if math.isfinite(np.add.reduce(product, axis=None)):  # nothing undefined among the terms
+    if product.ndim == 1 and product.size <= SMALL:
+        if not math.isnan(product.dot(product)):  # squares add up to NaN only if one of them is
+            return product
+    elif math.isfinite(np.add.reduce(product, axis=None)):  # nothing undefined among the terms
         return product
     undefined = np.isnan(product)
     if undefined.any():
@@ -109,6 +123,8 @@ def _structural_kernel(node: Expr) -> Kernel:
         return lambda x: x[key]
     if isinstance(primitive, Einsum) and len(node.args) == 2:
         return _product_kernel(node)
+    if isinstance(primitive, Sum):
+        return partial(np.add.reduce, axis=params[0])
     if isinstance(primitive, Scatter):
         return _scatter_kernel(node)
     assert isinstance(primitive, Structural)
@@ -180,7 +196,7 @@ def _product_kernel(node: Expr) -> Kernel:
     natural = [*shared, *rows, *columns]
     order_output = [natural.index(c) - len(natural) for c in output]
 
-    plain = _plain_product(left, right, output) if len(summed) == 1 and not shared else None
+    plain = _plain_product(left, right, output)
 
     def product(a: Array, b: Array) -> Array:
         if plain is not None and a.ndim == len(left) and b.ndim == len(right):
@@ -197,13 +213,16 @@ def _product_kernel(node: Expr) -> Kernel:
 
 
 def _plain_product(left: str, right: str, output: str) -> Callable[[Array, Array], Array] | None:
-    """A product of vectors and matrices without a batch, summed over one label; None for more axes."""
-    if max(len(left), len(right)) > 2:
+    """A product of vectors and matrices without a batch, summed over one label that alone is shared; None for any other."""
+    shared = set(left) & set(right)
+    if max(len(left), len(right)) > 2 or len(shared) != 1 or shared <= set(output):
         return None
-    (summed,) = set(left) & set(right)
+    (summed,) = shared
     rows, columns = left.replace(summed, ""), right.replace(summed, "")
     last, first = left[-1] == summed, right[0] == summed
     if rows + columns == output:
+        if last and first:
+            return np.dot
         return lambda a, b: np.dot(a if last else a.T, b if first else b.T)
     return lambda a, b: np.dot(b.T if first else b, a.T if last else a)
 

@@ -7,6 +7,7 @@ Ufuncs throughout (np.power, never **): results are equal bit for bit between a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..dsl.function import Function
 from ..dsl.structural import Broadcast
 from ..errors import Unsupported
 from .base import Array, Compiled, Engine
-from .kernels import Kernel, aligner, constant_in, kernel
+from .kernels import Kernel, aligner, constant_in, kernel, pointwise_kernel
 from .schedule import SOURCE_LIMIT, Schedule, lifetimes, schedule
 
 LARGE = 1024
@@ -60,18 +61,21 @@ class NumpyCompiled(Compiled):
         self.function = plan.function
         self._plan = plan
         self._dtype = dtype
-        self._cores = [len(i.shape) for i in plan.inputs]
+        self._shapes = [i.shape for i in plan.inputs]
         self._instructions, self._aligned = _instructions(plan)
         self._constants = {c: constant_in(c, dtype) for c in plan.constants}
         self._evaluate_prelude(plan)
         self._fresh = _fresh_outputs(plan)
+        self._finished = [self._finisher(o, fresh) for o, fresh in zip(plan.outputs, self._fresh, strict=True)]
         self.source = ""
         if len(plan.body) <= SOURCE_LIMIT:
-            self._plain, self.source = _compiled_source(self, batch=False)
-            self._batch, _ = _compiled_source(self, batch=True)
+            plain, self.source = _compiled_source(self, batch=False)
+            batch, _ = _compiled_source(self, batch=True)
         else:
             self.source = f"# {len(plan.body)} instructions: a tape, not source"
-            self._plain = self._batch = self._run_tape
+            plain = batch = self._run_tape
+        quiet = np.errstate(all="ignore")
+        self._plain, self._batch = quiet(plain), quiet(batch)
 
     def _evaluate_prelude(self, plan: Schedule) -> None:
         with np.errstate(all="ignore"):
@@ -80,22 +84,40 @@ class NumpyCompiled(Compiled):
                 value = call(*(np.asarray(self._constants[a], self._type(a)) for a in node.args))
                 self._constants[node] = np.asarray(value, self._type(node))
 
+    def _finisher(self, output: Expr, fresh: bool) -> Callable[[Any], Any]:
+        """What hands a result of one point over: as a float where it is one, in memory of its own."""
+        kind = self._type(output)
+        if not output.shape and kind == np.float64:
+            return float
+        return partial(np.array, dtype=kind) if fresh else _as_it_is
+
     def _type(self, node: Expr) -> np.dtype[Any]:
         return np.dtype(bool) if node.dtype == BOOL else self._dtype
 
+    def direct(self, values: Sequence[Any]) -> list[Any] | None:
+        """As a call, of one point: from arrays of the precision and floats; scalars of float64 come back as floats."""
+        arrays = []
+        for v, shape in zip(values, self._shapes, strict=True):
+            if type(v) is np.ndarray and v.shape == shape and v.dtype == self._dtype:
+                arrays.append(v)
+            elif type(v) is float and not shape:
+                arrays.append(np.asarray(v, self._dtype))
+            else:
+                return None
+        results = self._plain(*arrays)
+        return [finished(r) for finished, r in zip(self._finished, results, strict=True)]
+
     def __call__(self, values: Sequence[Array]) -> list[Array]:
-        batches = [v.shape[: v.ndim - core] for v, core in zip(values, self._cores, strict=True)]
+        batches = [v.shape[: v.ndim - len(shape)] for v, shape in zip(values, self._shapes, strict=True)]
         if not any(batches):
-            with np.errstate(all="ignore"):
-                results = self._plain(*values)
             return [
-                np.array(r, self._type(o)) if fresh else r for r, o, fresh in zip(results, self._plan.outputs, self._fresh, strict=True)
+                np.array(r, self._type(o)) if fresh else r
+                for r, o, fresh in zip(self._plain(*values), self._plan.outputs, self._fresh, strict=True)
             ]
         joint = np.broadcast_shapes(*batches)
         n = len(joint)
         spread = [v.reshape((1,) * (n - len(b)) + v.shape) for v, b in zip(values, batches, strict=True)]
-        with np.errstate(all="ignore"):
-            results = self._batch(*spread)
+        results = self._batch(*spread)
         return [self._whole(r, joint, o, fresh) for r, o, fresh in zip(results, self._plan.outputs, self._fresh, strict=True)]
 
     def _whole(self, value: Any, joint: tuple[int, ...], output: Expr, fresh: bool) -> Array:
@@ -115,6 +137,10 @@ class NumpyCompiled(Compiled):
             for node in step.free:
                 del memory[node]
         return [memory[o] for o in self._plan.outputs]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _fresh_outputs(plan: Schedule) -> list[bool]:
@@ -174,7 +200,7 @@ def _compiled_source(compiled: NumpyCompiled, batch: bool) -> tuple[Callable[...
     """The body printed as a Python function of the inputs and compiled; with out= where a dead argument's memory serves."""
     plan = compiled._plan
     names: dict[Expr, str] = {}
-    space: dict[str, Any] = {"np": np}
+    space: dict[str, Any] = {"np": np, "chain_mul_number": chain_mul_number}
     header: list[str] = []
     for k, node in enumerate(plan.inputs):
         names[node] = f"x{k}"
@@ -189,13 +215,14 @@ def _compiled_source(compiled: NumpyCompiled, batch: bool) -> tuple[Callable[...
     for k, step in enumerate(compiled._instructions):
         names[step.node] = f"t{k}"
         if not batch and not step.node.shape and step.node.primitive.name in _OPERATORS:
-            space["chain_mul_number"] = chain_mul_number
-            lines.append(f"    t{k} = {_OPERATORS[step.node.primitive.name].format(*(names[a] for a in step.node.args))}")
+            choice = step.node.primitive.name == "where"  # what it gives may be divided by, at which Python's own zero raises
+            numbers = [_numpy_number(a, names, space, compiled) if choice else names[a] for a in step.node.args]
+            lines.append(f"    t{k} = {_OPERATORS[step.node.primitive.name].format(*numbers)}")
             continue
         arguments = [_argument(a, thin, names, space, compiled, batch) for a, thin in step.arguments]
         if step.donor is not None and (batch or step.donor_single):
             arguments.append(f"out={names[step.donor]}")
-        lines.append(f"    t{k} = {_call_name(step, space, header)}({', '.join(arguments)})")
+        lines.append(f"    t{k} = {_call_name(step, space, header, batch)}({', '.join(arguments)})")
         dead = [names[n] for n in step.free if n in names and (batch or n.size >= LARGE)]
         if dead:
             lines.append(f"    del {', '.join(dead)}")
@@ -208,7 +235,7 @@ def _compiled_source(compiled: NumpyCompiled, batch: bool) -> tuple[Callable[...
 
 _OPERATORS = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}", "lt": "{0} < {1}", "le": "{0} <= {1}",
-    "eq": "{0} == {1}", "ne": "{0} != {1}", "chain_mul": "chain_mul_number({0}, {1})",
+    "eq": "{0} == {1}", "ne": "{0} != {1}", "chain_mul": "chain_mul_number({0}, {1})", "where": "{1} if {0} else {2}",
 }  # fmt: skip
 """What is done with NumPy's numbers by operators where there is no batch: the same results as by ufuncs, at a fifth of the time."""
 
@@ -217,6 +244,17 @@ def chain_mul_number(p: Any, t: Any) -> Any:
     """p t of numbers, with 0 where one is exactly zero and the other infinite."""
     product = p * t
     return product if product == product or p != p or t != t else np.zeros_like(product)
+
+
+def _numpy_number(a: Expr, names: dict[Expr, str], space: dict[str, Any], compiled: NumpyCompiled) -> str:
+    """A scalar as a number of NumPy's, neither Python's nor the caller's own array."""
+    if a.primitive is INPUT:
+        return f"{names[a]}[()]"
+    if a not in compiled._constants or a.dtype == BOOL:
+        return names[a]
+    name = f"n{len(space)}"
+    space[name] = compiled._dtype.type(compiled._constants[a])
+    return name
 
 
 def _argument(a: Expr, thin: bool, names: dict[Expr, str], space: dict[str, Any], compiled: NumpyCompiled, batch: bool) -> str:
@@ -230,12 +268,12 @@ def _argument(a: Expr, thin: bool, names: dict[Expr, str], space: dict[str, Any]
     return f"{key}({names[inner]})"
 
 
-def _call_name(step: Instruction, space: dict[str, Any], header: list[str]) -> str:
-    call = step.call
+def _call_name(step: Instruction, space: dict[str, Any], header: list[str], batch: bool) -> str:
+    call = (None if batch else pointwise_kernel(step.node)) or step.call
     if isinstance(call, np.ufunc) and getattr(np, call.__name__, None) is call:
         return f"np.{call.__name__}"
-    if call is np.where:
-        return "np.where"
+    if call in (np.where, np.dot):
+        return f"np.{call.__name__}"
     primitive = step.node.primitive
     if isinstance(primitive, Elementwise):
         name = primitive.name

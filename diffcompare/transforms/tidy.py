@@ -5,17 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..dsl.arithmetic import add, div, mul, neg, sub
-from ..dsl.core import Expr, Primitive
+import numpy as np
+
+from ..dsl.arithmetic import add, chain_mul, div, mul, neg, sub
+from ..dsl.constants import literal
+from ..dsl.core import REAL, Expr, Primitive
 from ..dsl.elementwise import Elementwise, number
-from ..dsl.structural import Broadcast, broadcast
+from ..dsl.shapes import Shape
+from ..dsl.structural import Broadcast, broadcast, broadcast_
 from ..dsl.walk import postorder
+
+SINGLE = np.finfo(np.float32)
 
 
 def tidied(outputs: Sequence[Expr]) -> list[Expr]:
     """The outputs with fewer negations and factors, and operations done before their operands are repeated, not after.
 
-    a + (-b) becomes a - b, a negative factor one negation of the product, c (2 x) becomes (2 c) x.
+    a + (-b) becomes a - b, a negative factor one negation of the product, c (2 x) becomes (2 c) x, a product in which zero
+    beats infinity a plain one where a factor is a constant and neither.
     """
     new: dict[Expr, Expr] = {}
     for node in postorder(outputs):
@@ -23,6 +30,8 @@ def tidied(outputs: Sequence[Expr]) -> list[Expr]:
         simpler = _before_repeating(node, args) if isinstance(node.primitive, Elementwise) and node.shape else None
         if simpler is None and node.primitive in _RULES:
             simpler = _RULES[node.primitive](*args)
+        elif node.primitive is broadcast_:
+            simpler = _repeated(args[0], node.shape)
         if simpler is not None:
             new[node] = simpler
         elif all(a is b for a, b in zip(args, node.args, strict=True)):
@@ -82,6 +91,28 @@ def _is_power_of_two(x: float) -> bool:
     return 1 <= abs(x) <= 2.0**50 and abs(math.frexp(x)[0]) == 0.5
 
 
+def _chain_mul(p: Expr, t: Expr) -> Expr | None:
+    if not (_is_ordinary(p) or _is_ordinary(t)):
+        return None
+    product = mul(p, t)
+    simpler = _mul(*product.args) if product.primitive is mul else None
+    return product if simpler is None else simpler
+
+
+def _is_ordinary(x: Expr) -> bool:
+    """Whether x is constant and its entries are neither zero nor infinite, in single precision either."""
+    while x.primitive is broadcast_:
+        x = x.args[0]
+    value = literal(x)
+    return value is not None and x.dtype == REAL and bool(np.all((np.abs(value) >= SINGLE.tiny) & (np.abs(value) <= SINGLE.max)))
+
+
+def _repeated(x: Expr, shape: Shape) -> Expr | None:
+    """The repetition of an array of one constant entry as that of a number."""
+    known = number(x) if x.shape else None
+    return None if known is None else broadcast(known, shape)
+
+
 def _div(a: Expr, b: Expr) -> Expr | None:
     if a.primitive is neg:
         return neg(div(a.args[0], b))
@@ -98,4 +129,4 @@ def _negative(x: Expr) -> Expr:
     return neg(x)
 
 
-_RULES: dict[Primitive, Callable[..., Expr | None]] = {add: _add, sub: _sub, mul: _mul, div: _div, neg: _negative}
+_RULES: dict[Primitive, Callable[..., Expr | None]] = {add: _add, sub: _sub, mul: _mul, chain_mul: _chain_mul, div: _div, neg: _negative}

@@ -17,7 +17,7 @@ from diffcompare.dsl.core import PRIMITIVES
 from diffcompare.dsl.elementary import exp, log, sin, tanh
 from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.structural import sum as total
-from diffcompare.errors import TooLarge, Unsupported
+from diffcompare.errors import ShapeError, TooLarge, Unsupported
 
 x, y = symbols("x y")
 v = symbol("v", (5,))
@@ -189,6 +189,28 @@ def test_engines_pickle(name):
 def test_buffers_of_dead_values_are_written_into():
     source = value(function([v], total(exp(sin(v) * 2.0) + 1.0)), engine="numpy").source
     assert source.count("out=") == 3
+
+
+def test_arrays_as_numpy_takes_them_and_any_others_give_the_same():
+    f = function([v, x], total(exp(v) * x) + x * x)
+    d, at = prepare(f, "value_and_gradient", engine="numpy"), np.linspace(-1, 1, 5)
+    truth = d(list(at), [2.0])  # a batch of one point
+    for given in ((at, 2.0), (at, np.asarray(2.0)), (at, 2), (at[::-1][::-1], 2.0), (list(at), 2.0)):
+        y, g = d(*given)
+        assert type(y) is float and type(g.x) is float and type(g.v) is np.ndarray and g.v.flags.owndata
+        assert (y, g.x, g.v.tolist()) == (truth[0][0], truth[1].x[0], truth[1].v[0].tolist())
+    single = value(function([x], where(x > 0, x, 2.0)), engine="numpy", precision="float32")
+    number = np.asarray(3.0, np.float32)
+    assert single(number).dtype == np.float32 and not np.shares_memory(single(number), number)
+    with pytest.raises(ShapeError, match=r"v: expected shape \(5,\)"):
+        d(np.ones(4), 2.0)
+
+
+def test_choices_of_numbers_divide_as_numpy_does():
+    f = function([x, y], 1.0 / where(x > 0, 0.0, y) + 1.0 / where(x > 0, y, -0.0))
+    for engine in EXACT:
+        assert value(f, engine=engine)(1.0, 2.0) == math.inf
+        assert value(f, engine=engine)(-1.0, 2.0) == -math.inf
 
 
 @pytest.mark.parametrize("method", ["ad.forward", "ad.reverse"])

@@ -1,0 +1,46 @@
+"""Fewer operations for the same numbers."""
+
+import numpy as np
+import pytest
+
+from diffcompare.dsl import function, symbol
+from diffcompare.dsl.arithmetic import chain_mul
+from diffcompare.dsl.structural import broadcast
+from diffcompare.dsl.walk import postorder
+from diffcompare.engines.kernels import chain_mul as guarded_product
+from diffcompare.engines.numpy import numpy_engine
+from diffcompare.transforms.tidy import tidied
+
+x, v = symbol("x"), symbol("v", (3,))
+EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 1e300, -2.5])
+
+
+def _names(node):
+    return {n.primitive.name for n in postorder([node])} - {"input", "constant"}
+
+
+@pytest.mark.parametrize("factor", [2.5, -3.0, 1e-30, 1e30])
+def test_a_guarded_product_with_an_ordinary_constant_is_plain_and_the_same(factor):
+    (plain,) = tidied([chain_mul(factor, x)])
+    assert _names(plain) == {"mul"} and _names(tidied([chain_mul(x, factor)])[0]) == {"mul"}
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal((factor * EDGES).view(np.int64), guarded_product(factor, EDGES).view(np.int64))
+
+
+@pytest.mark.parametrize("factor", [0.0, -0.0, np.inf, np.nan, 1e-300, 1e300, 1e-40])
+def test_other_constants_keep_their_guard(factor):
+    """Zero and infinity need it; what is either in single precision may be compiled for that."""
+    assert "chain_mul" in _names(tidied([chain_mul(factor, x)])[0])
+
+
+def test_guarded_products_with_constant_arrays():
+    assert _names(tidied([chain_mul(np.array([1.0, -2.0, 3.0]), v)])[0]) == {"mul"}
+    assert _names(tidied([chain_mul(np.array([1.0, 0.0, 3.0]), v)])[0]) == {"chain_mul"}
+
+
+def test_an_array_of_one_entry_repeats_as_a_number():
+    spread = broadcast(np.array([2.5]), (3,))
+    (node,) = tidied([v * spread])
+    assert {n.shape for n in postorder([node]) if n.primitive.name == "constant"} == {()}
+    compiled = numpy_engine.compile(function([v], v * spread))
+    assert "2.5" in compiled.source and compiled([np.ones(3)])[0].tolist() == [2.5] * 3
