@@ -156,3 +156,62 @@ def test_a_derivative_no_longer_used_is_freed():
     del d
     gc.collect()
     assert len(Derivative.__subclasses__()) == before
+
+
+def test_a_result_that_somebody_holds_keeps_its_numbers():
+    draw = np.random.default_rng(5).normal(size=(500, 2)).tolist()
+    expected = [tuple(gradient(F, engine="python")(*p)) for p in draw]
+    held = [D(*p) for p in draw]
+    parts = [D(*p)[k % 2] for k, p in enumerate(draw)]
+    unpacked = [(a, b) for a, b in (D(*p) for p in draw)]
+    views = [iter(D(*p)) for p in draw]
+    for k, want in enumerate(expected):
+        assert tuple(held[k]) == unpacked[k] == tuple(views[k]) == pytest.approx(want)
+        assert parts[k] == held[k][k % 2]
+
+
+def test_a_result_that_nobody_holds_is_given_again():
+    first = id(D(1.0, 2.0))
+    assert {id(D(float(k), 2.0)) for k in range(10)} == {first}
+    one = D(1.0, 2.0)
+    two = D(2.0, 2.0)
+    assert one is not two
+    for k in range(10):
+        two = D(float(k), 2.0)  # at the time of the call the one before is still held
+    assert two.x == 36.0
+    assert one == D(1.0, 2.0)
+
+
+def test_what_is_kept_goes_with_the_derivative():
+    d = gradient(x**2 * y, engine="llvm")
+    d(1.0, 2.0)  # the first call compiles, and answers in Python
+    results = {id(d(1.0, 2.0))}
+    alive = [o for o in gc.get_objects() if id(o) in results]
+    assert len(alive) == 1
+    kept = sys.getrefcount(alive[0])
+    del d
+    gc.collect()
+    assert sys.getrefcount(alive[0]) == kept - 1
+
+
+def test_garbage_collected_in_the_midst_of_a_call_may_call_again():
+    d = gradient(x**2 * y + y, engine="llvm")
+
+    class Calls:
+        def __del__(self):
+            seen.append(tuple(d(3.0, 4.0)))
+
+    seen, held = [], []
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for k in range(300):
+            knot = Calls()
+            knot.self = knot
+            del knot
+            held.append(d(float(k), 2.0))
+    finally:
+        gc.set_threshold(*threshold)
+    assert [tuple(h) for h in held] == [(4.0 * k, k * k + 1.0) for k in range(300)]
+    assert seen
+    assert set(seen) == {(24.0, 10.0)}
