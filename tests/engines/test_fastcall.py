@@ -191,7 +191,8 @@ def test_what_is_kept_goes_with_the_derivative():
     kept = sys.getrefcount(alive[0])
     del d
     gc.collect()
-    assert sys.getrefcount(alive[0]) == kept - 1
+    left = sys.getrefcount(alive[0])
+    assert left == kept - 1
 
 
 def test_garbage_collected_in_the_midst_of_a_call_may_call_again():
