@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .explain.graph import graph
     from .explain.steps import steps
     from .explain.taylor import taylor
-    from .fitting import Fit, fit
+    from .fitting.least_squares import Fit, fit
     from .measure.audit import audit
     from .measure.compare import compare
     from .measure.recommend import recommend
@@ -98,8 +98,8 @@ _NAMES = {
     "errors": "DiffCompareError DomainError ParseError ShapeError TooLarge Unsupported",
     "explain.graph": "graph",
     "explain.steps": "steps",
-    "fitting": "Fit fit",
     "explain.taylor": "taylor",
+    "fitting.least_squares": "Fit fit",
     "measure.audit": "audit",
     "measure.compare": "compare",
     "measure.recommend": "recommend",

@@ -12,6 +12,7 @@ import typer
 
 from .bench.command import bench
 from .errors import DiffCompareError
+from .fitting.command import fit
 from .gradbench.command import gradbench
 from .measure.command import recommend
 from .training.command import train
@@ -163,6 +164,7 @@ app.command()(bench)
 app.command()(recommend)
 app.command()(gradbench)
 app.command()(train)
+app.command()(fit)
 
 # --- report ---
 

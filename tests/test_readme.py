@@ -1,7 +1,8 @@
 """The README: its two commands, and every example in it, run and compared with what it prints.
 
 A block ```python is a doctest; all of them share one namespace, in order. A block ```console checked holds lines
-`$ diffcompare ...`, each followed by exactly what it prints; the blocks share one empty folder, in order. In a doctest
+`$ diffcompare ...`, each followed by exactly what it prints; the blocks share one folder, in order, in which there is
+nothing but the files that blocks ```csv NAME hold. In a doctest
 `# doctest: +ELLIPSIS`, and on a console block the word ELLIPSIS, lets `...` stand for any text (seconds, say).
 """
 
@@ -69,6 +70,8 @@ def console_faults(markdown: str, folder: Path) -> list[str]:
     """Where a checked console block prints something else than it says, or fails."""
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
     faults: list[str] = []
+    for block in blocks(markdown, "csv"):
+        (folder / block.words[1]).write_text(block.text, encoding="utf-8")
     for block in blocks(markdown, "console"):
         if "checked" not in block.words:
             continue

@@ -22,7 +22,7 @@ import numpy as np
 import diffcompare as dc
 from diffcompare.differentiators.base import Differentiator
 from diffcompare.differentiators.finite_difference import FiniteDifference
-from diffcompare.fitting import Fit
+from diffcompare.fitting.least_squares import Fit
 from diffcompare.problem import Family, library
 
 METHODS: dict[str, str | Differentiator] = {

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .differentiate import DEFAULT_METHOD, prepare
-from .differentiators.base import Differentiator
-from .dsl.function import Function, as_function
-from .dsl.grammar import parse
-from .dsl.named import Named, nested
-from .engines.base import Engine
-from .errors import DiffCompareError, DomainError
-from .problem import Array, Problem
+from ..differentiate import DEFAULT_METHOD, prepare
+from ..differentiators.base import Differentiator
+from ..dsl.function import Function, as_function
+from ..dsl.grammar import parse
+from ..dsl.named import Named, nested
+from ..engines.base import Engine
+from ..errors import DiffCompareError, DomainError
+from ..problem import Array, Problem
 
 ALGORITHMS = ("lm", "trf", "dogbox")
 TOLERANCE = 1e-15
@@ -32,14 +32,16 @@ NOISE = 1e-12
 class Fit:
     """What came of a fit.
 
-    parameters: a Named of several, a bare number or array of one. rss: the sum of squared residuals there. errors: the standard
-    deviations of the parameters, in the same form, from rss / (m - n) (JᵀJ)⁻¹; NaN where m = n or J is rank deficient.
-    evaluations, jacobians: of the residuals and of the Jacobian. converged: whether the algorithm ended by a tolerance;
+    parameters: a Named of several, a bare number or array of one. rss: the sum of squared residuals there. deviation: the
+    residual standard deviation s = √(rss / (m - n)) of m residuals and n parameters, NaN where m <= n. errors: the standard
+    deviations of the parameters, in their form, the roots of the diagonal of s² (JᵀJ)⁻¹; NaN where m <= n or J is rank
+    deficient. evaluations, jacobians: of the residuals and of the Jacobian. converged: whether the algorithm ended by a tolerance;
     message: how it ended, in SciPy's words.
     """
 
     parameters: Any
     rss: float
+    deviation: float
     errors: Any
     evaluations: int
     jacobians: int
@@ -86,11 +88,13 @@ def fit(
             max_nfev=evaluations,
         )
         x, values, jacobian = _polished(posed, found) if found.success else (found.x, found.fun, found.jac)
-    rss = float(values @ values)
+    rss, spare = float(values @ values), values.size - x.size
+    deviation = float(np.sqrt(rss / spare)) if spare > 0 else float("nan")
     return Fit(
         parameters=posed.named(x),
         rss=rss,
-        errors=posed.named(_standard_errors(jacobian, rss)),
+        deviation=deviation,
+        errors=posed.named(_standard_errors(jacobian, deviation)),
         evaluations=posed.evaluated,
         jacobians=posed.differentiated,
         converged=bool(found.success),
@@ -122,8 +126,8 @@ def _polished(posed: _Posed, found: Any) -> tuple[Array, Array, Array]:
     return x, values, jacobian
 
 
-def _standard_errors(jacobian: Array, rss: float) -> Array:
-    """√(rss / (m - n) diag (JᵀJ)⁻¹) by singular values of J with columns of length 1."""
+def _standard_errors(jacobian: Array, deviation: float) -> Array:
+    """The deviation times √diag (JᵀJ)⁻¹, by singular values of J with columns of length 1."""
     m, n = jacobian.shape
     lengths = np.linalg.norm(jacobian, axis=0)
     if m <= n or not np.all(np.isfinite(jacobian)) or not np.all(lengths > 0):
@@ -131,7 +135,7 @@ def _standard_errors(jacobian: Array, rss: float) -> Array:
     _, s, vt = np.linalg.svd(jacobian / lengths, full_matrices=False)
     if s[-1] <= np.finfo(float).eps * s[0]:
         return np.full(n, np.nan)
-    return np.asarray(np.sqrt(rss / (m - n)) * np.linalg.norm(vt / s[:, None], axis=0) / lengths)
+    return np.asarray(deviation * np.linalg.norm(vt / s[:, None], axis=0) / lengths)
 
 
 class _Posed:

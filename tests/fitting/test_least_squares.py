@@ -24,6 +24,7 @@ def test_a_line_has_the_textbook_s_parameters_and_standard_errors(method: str, a
     assert (found.parameters.a, found.parameters.b, found.rss) == pytest.approx((a, b, rss), rel=1e-12)
     covariance = rss / 3 * np.linalg.inv(design.T @ design)
     assert tuple(found.errors) == pytest.approx(tuple(np.sqrt(np.diag(covariance))), rel=1e-12)
+    assert found.deviation == pytest.approx(np.sqrt(rss / 3), rel=1e-12)
     assert found.converged
     assert 1 < found.jacobians <= found.evaluations
 
@@ -50,7 +51,7 @@ def test_shapes_of_parameters_come_back() -> None:
     w = dc.symbol("w", shape=(2, 2))
     found = dc.fit(dc.function([w], w @ np.array([[1.0, 2.0], [0.5, 3.0]]) - np.eye(2)), np.zeros((2, 2)))
     assert found.parameters == pytest.approx(np.linalg.inv([[1.0, 2.0], [0.5, 3.0]]), rel=1e-13)
-    assert np.all(np.isnan(found.errors))  # as many residuals as parameters
+    assert np.isnan(found.deviation) and np.all(np.isnan(found.errors))  # as many residuals as parameters
 
 
 @pytest.mark.parametrize(

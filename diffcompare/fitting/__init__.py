@@ -1,0 +1,1 @@
+"""Least squares: parameters of a model from data, in Python and from the command line."""
