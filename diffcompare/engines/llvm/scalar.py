@@ -29,6 +29,8 @@ STREAMED = 6 * 2**20
 """Bytes of results beyond which they are written past the caches, which would first read each line of memory that is written."""
 LINE = 8 * ALIGNMENT
 """Bytes of a line of cache."""
+PADDED = 64
+"""Points from which the rows of a table are made longer, by an eighth at most."""
 SCHEDULED = 500
 """Operations up to which LLVM's optimising code generation is worth its time; a longer body runs no faster by it."""
 
@@ -90,7 +92,7 @@ class Scalars(Compiled):
         tables, outputs = [], []
         for shape in self._shapes:
             rows = math.prod(shape)
-            room = -count % ALIGNMENT if rows > 1 else 0  # so that every row begins on a line of cache
+            room = -count % ALIGNMENT if rows > 1 and count >= PADDED else 0  # so that every row begins on a line of cache
             table = self._memory.column(rows * (count + room)).reshape((rows, count + room))[:, :count]
             tables.append(table)
             # entry by entry as the kernel writes them: the axes of an array come last as a view, which moves nothing
