@@ -12,6 +12,7 @@ import pytest
 
 from diffcompare.differentiate import gradient, prepare, value
 from diffcompare.dsl import function, symbol, symbols
+from diffcompare.dsl.contraction import einsum
 from diffcompare.dsl.core import FUNCTIONS as F
 from diffcompare.dsl.elementary import exp, sin, tanh
 from diffcompare.dsl.structural import sum as total
@@ -23,6 +24,7 @@ from diffcompare.problem import find
 
 pytest.importorskip("llvmlite", reason="engine llvm needs the extra llvm")
 arrays = pytest.importorskip("diffcompare.engines.llvm.arrays.function")
+calls = pytest.importorskip("diffcompare.engines.llvm.arrays.calls")
 blas = pytest.importorskip("diffcompare.engines.llvm.arrays.blas")
 team = pytest.importorskip("diffcompare.engines.llvm.arrays.team")
 
@@ -288,15 +290,35 @@ def test_a_team_does_all_the_work_and_raises_what_a_piece_raised():
         crew.run([partial(done.append, 1), lambda: 1 / 0])
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["one thread", "two threads"])
+@pytest.mark.parametrize(
+    "spec", ["a,a->", "ab,b->a", "ab,a->b", "b,ab->a", "a,ab->b", "ab,bc->ac", "ab,cb->ac", "ba,bc->ac", "ba,cb->ac", "ab,bc->ca"]
+)
+def test_products_in_every_order_of_axes(spec, shared, monkeypatch):
+    for name, value_ in (("WORTH_SHARING", 0.0), ("WORTH_READING", 0)) if shared else ():
+        monkeypatch.setattr(calls, name, value_)
+    sizes = dict(zip("abc", (40, 30, 50), strict=True))
+    left, right = spec.partition("->")[0].split(",")
+    p, q = (symbol(n, tuple(sizes[c] for c in labels)) for n, labels in (("p", left), ("q", right)))
+    rng = np.random.default_rng(4)
+    at = [rng.normal(size=i.shape) for i in (p, q)]
+    f = function([p, q], einsum(spec, sin(p), q) * 2.0)
+    d = value(f, engine=LlvmEngine(threads=2))
+    truth = 2.0 * np.einsum(spec, np.sin(at[0]), at[1])
+    bound = 100 * 2**-52 * np.einsum(spec, *map(abs, at))
+    assert np.all(abs(d(*at) - truth) <= bound)
+    assert np.all(abs(d(*map(np.asfortranarray, at)) - truth) <= bound)  # not as the kernels take them
+
+
 def test_the_threads_of_blas_are_as_before():
     controls = blas._controls()
     if controls is None:
         pytest.skip("NumPy brings no OpenBLAS here")
     get, _ = controls
     before = get()
-    with blas.one_thread():
+    with blas.one_thread:
         assert get() == 1
-        with blas.one_thread():
+        with blas.one_thread:
             assert get() == 1
         assert get() == 1
     assert get() == before

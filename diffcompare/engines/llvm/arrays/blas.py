@@ -5,16 +5,11 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-
-_lock = threading.Lock()
-_inside = 0
-_before = 0
 
 
 @cache
@@ -38,24 +33,33 @@ def _controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     return None
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """No threads of OpenBLAS inside, for all of this process; the number is put back when the last of several leaves."""
-    global _inside, _before  # noqa: PLW0603  the setting is the library's, one for the process
-    controls = _controls()
-    if controls is None:
-        yield
-        return
-    get, put = controls
-    with _lock:
-        if not _inside:
-            _before = get()
-            put(1)
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                put(_before)
+class _OneThread:
+    """A context, entered any number of times at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        controls = _controls()
+        if controls is None:
+            return
+        with self._lock:
+            if not self._inside:
+                self._before = controls[0]()
+                controls[1](1)
+            self._inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        controls = _controls()
+        if controls is None:
+            return
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                controls[1](self._before)
+
+
+one_thread = _OneThread()
+"""No threads of OpenBLAS inside, for all of this process; the number is put back when the last of several leaves."""

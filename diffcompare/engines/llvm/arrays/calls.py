@@ -79,7 +79,7 @@ class Product:
         b = self._right(self._arguments[1](space, batch))
         target = self._target(space, batch)
         operations = self._operations * (batch if max(a.ndim, b.ndim) > 2 + len(self._stack) else 1)
-        with one_thread() if operations <= SMALL_PRODUCT else nullcontext():
+        with one_thread if operations <= SMALL_PRODUCT else nullcontext():
             if not self._natural:
                 c = np.matmul(a, b)
                 lead = c.shape[: c.ndim - 2 - len(self._stack)]
@@ -99,17 +99,57 @@ class Product:
                 _rows(a, b, c, operations, self._threads)
 
 
+class PlainProduct:
+    """A product of vectors and matrices that lie in memory as they are multiplied, at one point."""
+
+    def __init__(self, node: Expr, layout: Layout, threads: int) -> None:
+        (left, right), output = node.params
+        a, b = ((layout.place[x], x.shape) for x in node.args)
+        (summed,) = set(left) & set(right)
+        turned = left.replace(summed, "") + right.replace(summed, "") != output
+        (self._left, self._left_shape), (self._right, self._right_shape) = (b, a) if turned else (a, b)
+        first, second = (right, left) if turned else (left, right)
+        self._left_turned, self._right_turned = first[-1] != summed, second[0] != summed
+        self._target, self._shape = layout.place[node], node.shape
+        self._operations = 2.0 * math.prod(dict(zip(left + right, a[1] + b[1], strict=True)).values())
+        self._threads = threads
+
+    def run(self, space: Workspace, batch: int) -> None:
+        arrays = space.arrays
+        a, b = arrays[self._left].reshape(self._left_shape), arrays[self._right].reshape(self._right_shape)
+        a, b = a.T if self._left_turned else a, b.T if self._right_turned else b
+        c = arrays[self._target].reshape(self._shape)
+        if self._operations > SMALL_PRODUCT:
+            np.dot(a, b, out=c)
+            return
+        with one_thread:
+            _rows(a, b, c, self._operations, self._threads)
+
+
+def _is_plain(node: Expr, layout: Layout, form: Form) -> bool:
+    """Whether a product of two arrays is one of vectors and matrices in memory of their own, summed over one label, at one point."""
+    (left, right), output = node.params
+    shared = set(left) & set(right)
+    return (
+        max(len(left), len(right)) <= 2
+        and len(shared) == 1
+        and not shared & set(output)
+        and not any(n in form.batched for n in (node, *node.args))
+        and all(layout.base(a) is a and a.dtype != BOOL for a in node.args)
+    )
+
+
 def _rows(a: Array, b: Array, c: Array, operations: float, threads: int) -> None:
-    """c = a b of matrices, in two parts for each thread where that is worth it, along the longer side of c.
+    """c = a b of matrices or vectors, in two parts for each thread where that is worth it, along the longer side of c.
 
     Two, so that little is left to wait for where another thread is late.
     """
     worth_it = operations >= WORTH_SHARING or max(a.size, b.size) >= WORTH_READING
-    if not worth_it or operations > SMALL_PRODUCT or threads < 2:
-        np.matmul(a, b, out=c)
+    if not worth_it or operations > SMALL_PRODUCT or threads < 2 or not c.ndim:
+        np.dot(a, b, out=c)
         return
-    along_rows = c.shape[0] >= c.shape[1]
-    n = max(c.shape)
+    along_rows = a.ndim == 2 and (b.ndim == 1 or c.shape[0] >= c.shape[1])
+    n = c.shape[0] if along_rows else c.shape[-1]
     work: list[Callable[[], object]] = []
     parts = 2 * threads
     for k in range(parts):
@@ -117,7 +157,7 @@ def _rows(a: Array, b: Array, c: Array, operations: float, threads: int) -> None
         if along_rows:
             work.append(partial(np.matmul, a[part], b, out=c[part]))
         else:
-            work.append(partial(np.matmul, a, b[:, part], out=c[:, part]))
+            work.append(partial(np.matmul, a, b[:, part], out=c[..., part]))
     team(threads).run(work)
 
 
@@ -166,8 +206,8 @@ def _arranged(labels: str, groups: list[list[str]], sizes: dict[str, int]) -> Ca
     return arrange
 
 
-def numpy_step(node: Expr, layout: Layout, form: Form, threads: int) -> NumpyCall | Product:
+def numpy_step(node: Expr, layout: Layout, form: Form, threads: int) -> NumpyCall | Product | PlainProduct:
     """The step that computes a node without loops of ours."""
     if isinstance(node.primitive, Einsum) and len(node.args) == 2:
-        return Product(node, layout, form, threads)
+        return PlainProduct(node, layout, threads) if _is_plain(node, layout, form) else Product(node, layout, form, threads)
     return NumpyCall(node, layout, form)

@@ -6,7 +6,6 @@ import ctypes
 import math
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -24,7 +23,7 @@ from ...schedule import Schedule, schedule
 from ..memory import Memory
 from ..target import Machine, Target, function_pointer
 from .bodies import bodies
-from .calls import NumpyCall, Product, numpy_step
+from .calls import NumpyCall, PlainProduct, Product, numpy_step
 from .code import NestText
 from .fusion import REDUCTIONS, Fused, Kernel, fuse, known
 from .nests import Nest, nest
@@ -77,14 +76,15 @@ class ArrayFunction(Compiled):
         self._entries = entries
         self._by_entries: Compiled | None = None
         self._plan, self._target, self._threads = plan, target, threads
-        self._cores = [len(i.shape) for i in plan.inputs]
+        self._shapes = [i.shape for i in plan.inputs]
         self._lock = threading.Lock()
         self._variants: dict[frozenset[int], Variant] = {}
         self._constants = _constant_values(plan)
-        self.source = self._variant(frozenset()).source
+        self._single = self._variant(frozenset())
+        self.source = self._single.source
 
     def prepare_for(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        batches = [s[: len(s) - core] for s, core in zip(shapes, self._cores, strict=True)]
+        batches = [s[: len(s) - len(core)] for s, core in zip(shapes, self._shapes, strict=True)]
         self._variant(frozenset(k for k, b in enumerate(batches) if math.prod(b) > 1))
 
     def _variant(self, batched: frozenset[int]) -> Variant:
@@ -93,10 +93,22 @@ class ArrayFunction(Compiled):
                 self._variants[batched] = Variant(self._plan, self._constants, batched, self._target, self._threads)
             return self._variants[batched]
 
+    def direct(self, values: Sequence[Any]) -> list[Any] | None:
+        """As a call, of one point: from arrays of float64, in row-major order, and floats; scalars come back as floats."""
+        arrays = []
+        for v, shape in zip(values, self._shapes, strict=True):
+            if type(v) is np.ndarray and v.shape == shape and v.dtype == np.float64 and v.flags.c_contiguous:
+                arrays.append(v)
+            elif type(v) is float and not shape:
+                arrays.append(np.asarray(v))
+            else:
+                return None
+        return [r if r.shape else float(r) for r in self._single.run(arrays, 1)]
+
     def __call__(self, values: Sequence[Array]) -> list[Array]:
-        batches = [v.shape[: v.ndim - core] for v, core in zip(values, self._cores, strict=True)]
+        batches = [v.shape[: v.ndim - len(core)] for v, core in zip(values, self._shapes, strict=True)]
         if not any(batches):
-            return self._variant(frozenset()).run([np.ascontiguousarray(v, np.float64) for v in values], 1)
+            return self._single.run([np.ascontiguousarray(v, np.float64) for v in values], 1)
         joint = np.broadcast_shapes(*batches)
         count = math.prod(joint)
         if not count:
@@ -134,9 +146,7 @@ class Variant:
     """The steps for calls in which the inputs at some positions carry a batch."""
 
     def __init__(self, plan: Schedule, constants: dict[Expr, Array], batched: frozenset[int], target: Target, threads: int) -> None:
-        self._outputs = plan.outputs
         self._nodes = len(plan.body)
-        self._inputs = len(plan.inputs)
         self._threads = threads
         fused = fuse(plan, batched, target)
         self._form = fused.form
@@ -150,7 +160,10 @@ class Variant:
         self._layout = layout
         self._constants = {layout.place[n]: v for n, v in constants.items()}
         self._steps = self._compiled(fused, leaves, target)
-        self._asks_numpy = not all(isinstance(s, Pass) for s in self._steps)
+        self._take = _take if all(isinstance(s, Pass) for s in self._steps) else _take_quietly
+        waiting = {o: k for k, o in enumerate(o for o in dict.fromkeys(plan.outputs) if o not in leaves)}
+        self._written = [(layout.place[o], o.shape, o.size, o in fused.form.batched) for o in waiting]
+        self._outputs = [(o, waiting.pop(o, None)) for o in plan.outputs]
         self._spaces: dict[int, list[Workspace]] = {}
         self._memory = Memory()
 
@@ -182,25 +195,20 @@ class Variant:
             space = Workspace(self._layout, self._form, self._constants, batch)
         for k, array in enumerate(inputs):
             space.put(k, array)
-        results: dict[Expr, Array] = {}
-        for o in self._outputs:
-            place = self._layout.place[o]
-            if place >= self._inputs and o not in results and place not in self._constants:
-                results[o] = self._new(o, batch)
-                space.put(place, results[o])
-        with np.errstate(all="ignore") if self._asks_numpy else nullcontext():
-            for step in self._steps:
-                step.run(space, batch)
-        outputs = [results.pop(o) if o in results else self._copied(o, space, batch) for o in self._outputs]
+        results = []
+        for place, shape, size, batched in self._written:
+            result = self._memory.column(batch * size).reshape((batch, *shape)) if batched else self._memory.column(size).reshape(shape)
+            space.put(place, result)
+            results.append(result)
+        self._take(self._steps, space, batch)
+        outputs = [self._copied(o, space, batch) if k is None else results[k] for o, k in self._outputs]
+        for place, *_ in self._written:
+            space.arrays[place] = None  # whose memory serves again as soon as the caller lets it go
         if space.bytes <= KEPT_BYTES:
             if len(self._spaces) > 8:
                 self._spaces.clear()
             spaces.append(space)
         return outputs
-
-    def _new(self, node: Expr, batch: int) -> Array:
-        shape = (batch, *node.shape) if node in self._form.batched else node.shape
-        return self._memory.column(math.prod(shape)).reshape(shape)
 
     def _copied(self, node: Expr, space: Workspace, batch: int) -> Array:
         shape = (batch, *node.shape) if node in self._form.batched else node.shape
@@ -237,7 +245,16 @@ class Pass:
             self._finish(space.pointer)
 
 
-Step = Pass | NumpyCall | Product
+Step = Pass | NumpyCall | Product | PlainProduct
+
+
+def _take(steps: Sequence[Step], space: Workspace, batch: int) -> None:
+    for step in steps:
+        step.run(space, batch)
+
+
+_take_quietly = np.errstate(all="ignore")(_take)
+"""Where NumPy is asked too, which would warn."""
 
 
 def _described(fused: Fused) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ....dsl.core import Expr
 from ...base import Array
+from ..layout import address
 from .access import Form
 from .bodies import Load
 from .fusion import Fused, Kernel, memory_of
@@ -133,4 +134,4 @@ class Workspace:
     def put(self, slot: int, array: Array) -> None:
         """Let a slot be this array."""
         self.arrays[slot] = array
-        self.addresses[slot] = array.ctypes.data
+        self.addresses[slot] = address(array)
