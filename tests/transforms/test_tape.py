@@ -139,6 +139,14 @@ def test_equal_operations_are_computed_once_and_idle_ones_not_at_all():
     assert expressions(fewer)[0] is expressions(f)[0]
 
 
+def test_all_equal_operations_of_a_long_tape_are_found():
+    w = symbols(" ".join(f"w{k}" for k in range(2000)))
+    f = function(w, reduce(add, [sin(e) * e * e * e + e for e in w]))
+    made = reverse.gradient(taped(f), range(len(w)), False)
+    assert made is not None
+    assert len(made.op) == 12 * len(w)  # one missed would also break the pattern that loops are found by
+
+
 def test_large_gradients_go_by_tape_and_their_graph_is_made_when_asked_for(monkeypatch):
     f = random_function(15000, 5)
     assert len(f.order) >= reverse.LARGE

@@ -1,7 +1,7 @@
 """Functions as LLVM kernels: a loop over vectors of points for batches, a scalar entry for single calls, loops over arrays.
 
 Functions of a few scalar operations for each array operation are written out entry by entry. `source` shows which way was
-taken: IR for up to OPTIMISED scalar operations, beyond them a line that tells of the interpreter.
+taken: IR for up to OPTIMISED scalar operations, beyond them IR of loops that were found, or a line that tells of the interpreter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...errors import Unsupported
 from ...transforms.lower import lower
 from ...transforms.nothing import unit
 from ...transforms.scalarize import scalarize
-from ...transforms.tape.form import Taped, tape_of
+from ...transforms.tape.form import Tape, Taped, tape_of
 from ...transforms.tape.lower import lowered as lowered_tape
 from ..base import Compiled, Engine
 from ..schedule import schedule
@@ -52,14 +52,13 @@ class LlvmEngine(Engine):
         except ImportError:
             raise Unsupported("engine llvm needs llvmlite, which is not installed: pip install 'diffcompare[llvm]'") from None
         from .emit import has_kernel, has_named_kernel
-        from .interpreter import Interpreted
         from .target import target
 
         keep = has_kernel(target())
         if isinstance(function, Taped):
             tape = lowered_tape(function.tape, has_named_kernel(target()))
             if tape is not None and len(tape.op) > OPTIMISED:
-                return Interpreted(function, tape, target(), self.threads)
+                return self._by_tape(function, tape)
         lowered = function.with_outputs(lower(function.outputs, keep))
         order = postorder(lowered.outputs)
         entries = partial(self._by_entries, function, lowered, order)
@@ -72,7 +71,6 @@ class LlvmEngine(Engine):
     def _by_entries(self, function: Function, scalars: Function, order: list[Expr]) -> Compiled:
         """The function with its arrays written out entry by entry. scalars: the same without composites; order: its nodes."""
         from .emit import has_kernel, has_named_kernel
-        from .interpreter import Interpreted
         from .scalar import Kernel
         from .target import target
 
@@ -88,7 +86,16 @@ class LlvmEngine(Engine):
             outputs = lower(scalars.outputs, keep)
             tape = tape_of(scalars.inputs, postorder(outputs), outputs)
         assert tape is not None  # all nodes are scalar functions
-        return Interpreted(function, tape, target(), self.threads)
+        return self._by_tape(function, tape)
+
+    def _by_tape(self, function: Function, tape: Tape) -> Compiled:
+        """A function of many operations: loops if it consists of loops, else a program for the interpreter."""
+        from .interpreter import Interpreted
+        from .rerolled import Rerolled, rolled
+        from .target import target
+
+        found = rolled(tape)
+        return Interpreted(function, tape, target(), self.threads) if found is None else Rerolled(function, found, target(), self.threads)
 
 
 def _is_scalar(node: Expr) -> bool:

@@ -5,80 +5,56 @@ Its code depends on which operations occur, not on how many there are: it compil
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
-import numpy as np
-
-from ...dsl.constants import constant
 from ...dsl.function import Function
-from ...transforms.tape.form import Tape, Taped
-from ..base import Array
+from ...transforms.tape.form import Tape
 from .emit import INTRINSICS, OPERATORS, Emitter
+from .framed import POINTS, Framed, attributes
 from .runs import Kind, program
-from .scalar import Scalars, addresses
-from .target import Machine, Target, function_pointer
+from .target import Machine, Target
 
 CHEAP = frozenset((*OPERATORS, *INTRINSICS, "neg", "where", "real", "lt", "le", "eq", "ne", "chain_mul", "sign"))
 """Operations that are done one by one for a single point: gathering their arguments into a vector takes longer."""
 
 
-class Interpreted(Scalars):
+class Interpreted(Framed):
     """A function as a program of the interpreter. tape: the same, entry by entry, without composites."""
 
     def __init__(self, function: Function, tape: Tape, target: Target, threads: int) -> None:
-        counted = Function("counted", tape.inputs, [constant(0.0)] * len(tape.outputs), False)
-        super().__init__(counted if isinstance(function, Taped) else function, counted, threads)
-        self.function = function
-        self.block = target.lanes
-        self._program = program(tape, target.lanes)
-        self._machine = _machine(target, self._program.kinds)
-        pointer = ctypes.c_void_p
-        self._point = function_pointer(self._machine, "point", pointer, pointer)
-        self._points = function_pointer(self._machine, "points", ctypes.c_int64, *[pointer] * 6, ctypes.c_int64, ctypes.c_int64)
-        self._frames: list[Array] = []
-        self._wide: list[Array] = []
-        self.source = f"; {self._program.operations} operations in {self._program.runs} runs for the interpreter"
+        made = program(tape, target.lanes)
+        super().__init__(function, tape, made.code, made.results, target, threads)
+        self._kinds = made.kinds
+        self.source = f"; {made.operations} operations in {made.runs} runs for the interpreter"
 
-    def _taken(self, frames: list[Array], points: int) -> Array:
-        """A frame that no other call has, for so many points side by side."""
-        try:
-            return frames.pop()
-        except IndexError:
-            return np.repeat(self._program.frame, points)
+    def point_machine(self) -> Machine:
+        return _point_machine(self._target, self._kinds)
 
-    def run_point(self, inputs: Any, outputs: Any) -> None:
-        frame = self._taken(self._frames, 1)
-        frame[: self._inputs] = inputs
-        self._point(self._program.code.ctypes.data, frame.ctypes.data)
-        outputs[:] = frame[self._program.results].tolist()
-        self._frames.append(frame)
-
-    def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
-        wide = self._taken(self._wide, self.block)
-        p = self._program
-        data = (p.code.ctypes.data, wide.ctypes.data, p.results.ctypes.data)
-        self._points(count, addresses(inputs), addresses(steps), addresses(outputs), *data, self._inputs, self._outputs)
-        self._wide.append(wide)
+    def block_machine(self) -> Machine:
+        return _block_machine(self._target, self._kinds)
 
 
 @lru_cache(maxsize=64)
-def _machine(target: Target, kinds: tuple[Kind, ...]) -> Machine:
-    point, many, block = Emitter(target, 1), Emitter(target, target.lanes), Emitter(target, target.lanes)
-    for e in (point, many, block):
-        e.inline = True
-    many.prefix = "w"
-    parts = [
-        _Loop("point", kinds, point, many).text(),
-        _Loop("block", kinds, block, None).text(),
-        _POINTS.format(type=block.type, n=block.lanes),
-    ]
-    declarations = sorted(point.declarations | many.declarations | block.declarations | set(_gathers(target)))
-    bits = 64 * target.lanes
-    attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
-    return Machine("\n".join([*declarations, *parts, attributes]), 2)
+def _point_machine(target: Target, kinds: tuple[Kind, ...]) -> Machine:
+    one, many = inlining(target, 1, "v"), inlining(target, target.lanes, "w")
+    text = _Loop("point", kinds, one, many).text()
+    return Machine("\n".join([*sorted(one.declarations | many.declarations | set(_gathers(target))), text, attributes(target)]), 2)
+
+
+@lru_cache(maxsize=64)
+def _block_machine(target: Target, kinds: tuple[Kind, ...]) -> Machine:
+    block = inlining(target, target.lanes, "v")
+    text = _Loop("block", kinds, block, None).text()
+    points = POINTS.format(type=block.type, n=block.lanes)
+    return Machine("\n".join([*sorted(block.declarations), text, points, attributes(target)]), 2)
+
+
+def inlining(target: Target, lanes: int, prefix: str) -> Emitter:
+    """An emitter for short loops, in which registers suffice for constants."""
+    e = Emitter(target, lanes)
+    e.inline, e.prefix = True, prefix
+    return e
 
 
 def _gathers(target: Target) -> list[str]:
@@ -164,57 +140,3 @@ class _Loop:
         places = e.line(f"getelementptr double, ptr %frame, <{n} x i32> {slots}")
         every = f"<{', '.join(['i1 true'] * n)}>"
         return e.line(f"call {e.type} @llvm.masked.gather.v{n}f64.v{n}p0(<{n} x ptr> {places}, i32 8, <{n} x i1> {every}, {e.type} poison)")
-
-
-_POINTS = """
-define void @points(i64 %blocks, ptr %inputs, ptr %steps, ptr %outputs, ptr %program, ptr %frame, ptr %results, i64 %n, i64 %m) #0 {{
-entry:
-  %any = icmp sgt i64 %blocks, 0
-  br i1 %any, label %block, label %end
-block:
-  %b = phi i64 [ 0, %entry ], [ %b1, %written ]
-  %at = mul i64 %b, {n}
-  br label %read
-read:
-  %k = phi i64 [ 0, %block ], [ %k1, %reading ]
-  %reads = icmp slt i64 %k, %n
-  br i1 %reads, label %reading, label %compute
-reading:
-  %i = getelementptr ptr, ptr %inputs, i64 %k
-  %input = load ptr, ptr %i
-  %s = getelementptr i64, ptr %steps, i64 %k
-  %step = load i64, ptr %s
-  %offset = mul i64 %at, %step
-  %from = getelementptr double, ptr %input, i64 %offset
-  %value = load {type}, ptr %from, align 8
-  %slot = getelementptr {type}, ptr %frame, i64 %k
-  store {type} %value, ptr %slot, align 8
-  %k1 = add i64 %k, 1
-  br label %read
-compute:
-  call void @block(ptr %program, ptr %frame)
-  br label %write
-write:
-  %j = phi i64 [ 0, %compute ], [ %j1, %writing ]
-  %writes = icmp slt i64 %j, %m
-  br i1 %writes, label %writing, label %written
-writing:
-  %o = getelementptr ptr, ptr %outputs, i64 %j
-  %output = load ptr, ptr %o
-  %to = getelementptr double, ptr %output, i64 %at
-  %r = getelementptr i32, ptr %results, i64 %j
-  %place = load i32, ptr %r
-  %place64 = sext i32 %place to i64
-  %had = getelementptr {type}, ptr %frame, i64 %place64
-  %out = load {type}, ptr %had, align 8
-  store {type} %out, ptr %to, align 8
-  %j1 = add i64 %j, 1
-  br label %write
-written:
-  %b1 = add i64 %b, 1
-  %more = icmp slt i64 %b1, %blocks
-  br i1 %more, label %block, label %end
-end:
-  ret void
-}}
-"""

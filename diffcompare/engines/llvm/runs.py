@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...dsl.constants import literal
 from ...dsl.core import BOOL
 from ...transforms.tape.form import Ints, Tape
 from ..base import Array
@@ -30,20 +29,18 @@ class Program:
     """kinds: the operations that occur. code: for each run (operation + 1, count, first slot of its results, then the slots of each argument
     in a row), at the end 0.
 
-    frame: the slots' values before the first run: inputs (0), constants. results: the slots of the outputs.
+    results: the slots of the outputs. Leaf j has slot j, and the operations those behind the leaves, in the order of the runs.
     """
 
     kinds: tuple[Kind, ...]
     code: Array
-    frame: Array
-    inputs: int
     results: Array
     operations: int
     runs: int
 
 
 def program(tape: Tape, slack: int) -> Program:
-    """The program of a function of scalars without composites. slack: slots beyond the last that vectors may touch."""
+    """The program of a function of scalars without composites. slack: numbers beyond the code that vectors may read."""
     kinds, number = kinds_of(tape)
     op = number[tape.op]
     n, first = len(op), tape.size - len(tape.op)
@@ -67,7 +64,7 @@ def program(tape: Tape, slack: int) -> Program:
         has = arity[kind][run] > j
         code[(place + j * count[run])[has]] = slot[column[order]][has]
     results = slot[tape.outputs].astype(np.int32)
-    return Program(kinds, code, frame(tape, tape.size + slack), len(tape.inputs), results, n, len(begins))
+    return Program(kinds, code, results, n, len(begins))
 
 
 def kinds_of(tape: Tape) -> tuple[tuple[Kind, ...], Ints]:
@@ -82,13 +79,6 @@ def kinds_of(tape: Tape) -> tuple[tuple[Kind, ...], Ints]:
             bools = tuple(tape.dtype(a) == BOOL for a in tape.args[: primitive.arity, table[k]].tolist())
             number[k] = found.setdefault(Kind(primitive.name, bools, primitive.dtype == BOOL), len(found))
     return tuple(found), number
-
-
-def frame(tape: Tape, size: int) -> Array:
-    """The slots' values before the first operation: leaf j in slot j."""
-    values = np.zeros(size)
-    values[len(tape.inputs) : len(tape.inputs) + len(tape.constants)] = [float(literal(c)) for c in tape.constants]
-    return values
 
 
 def _turns(tape: Tape, op: Ints, kinds: int) -> Ints:

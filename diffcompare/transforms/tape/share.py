@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .form import Ints, Tape
@@ -15,24 +13,17 @@ ROUNDS = 6
 def shared(tape: Tape) -> Tape:
     """The tape with equal operations (of one kind, on the same values) computed once, by the first of them.
 
-    Found by a table of hashes that keeps one operation each, so now and then an equal one is missed: it stays, and is right.
+    Operations are compared where their hashes are equal to more than 40 bits. Should two different ones meet there, an equal
+    one behind them stays: it is computed twice, and right.
     """
-    n = len(tape.op)
-    bits = max(n, 1).bit_length() + 2
-    first = np.arange(n)
     args, outputs = tape.args, tape.outputs
     for _ in range(ROUNDS):
-        place = _hashed(tape.op, args) >> np.uint64(64 - bits)
-        table = np.empty(1 << bits, dtype=np.int64)
-        table[place[::-1]] = first[::-1]
-        other = table[place]
-        same = (other != first) & (tape.op[other] == tape.op)
-        candidates = np.flatnonzero(same)
-        repeated = candidates[(args[:, other[candidates]] == args[:, candidates]).all(axis=0)]
-        if not len(repeated):
+        later, first = _alike(tape.op, args)
+        same = (tape.op[first] == tape.op[later]) & (args[:, first] == args[:, later]).all(axis=0)
+        if not same.any():
             break
-        moved = tape.by_value(first)
-        moved[repeated] = other[repeated]
+        moved = tape.by_value(np.arange(len(tape.op)))
+        moved[later[same]] = first[same]
         before, args = args, moved[args]
         outputs = moved[outputs]
         if np.array_equal(before, args):
@@ -40,15 +31,24 @@ def shared(tape: Tape) -> Tape:
     return Tape(tape.inputs, tape.constants, tape.kinds, tape.op, args, outputs)
 
 
-def _hashed(op: Ints, args: Ints) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """64 bits mixed of an operation and its arguments."""
+def _alike(op: Ints, args: Ints) -> tuple[Ints, Ints]:
+    """Operations with the hash of an earlier one, and the first of that hash."""
     mixed = op.astype(np.uint64)
     for column in args:
         mixed ^= column.view(np.uint64)
         mixed *= np.uint64(0x9E3779B97F4A7C15)  # the golden ratio: multiplicative hashing, Knuth vol. 3, section 6.4
         mixed ^= mixed >> np.uint64(32)
     mixed *= np.uint64(0x9E3779B97F4A7C15)
-    return mixed
+    bits = np.uint64(len(op).bit_length())
+    # sorted with the number in the lowest bits, so that the first of a group is the first operation
+    key = np.sort((mixed >> bits << bits) | np.arange(len(op), dtype=np.uint64))
+    number = (key & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+    key >>= bits
+    opens = np.ones(len(op), dtype=bool)
+    opens[1:] = key[1:] != key[:-1]
+    later = np.flatnonzero(~opens)
+    first = number[np.flatnonzero(opens)[np.cumsum(opens)[later] - 1]]
+    return number[later], first
 
 
 def needed(tape: Tape) -> Tape:
