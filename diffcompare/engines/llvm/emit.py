@@ -20,6 +20,7 @@ from .loops import batch
 from .polynomials import KERNELS
 from .powers import emitted, has_power, is_product
 from .registers import Real
+from .special import SCIPY, defined
 from .target import Target
 
 SCALAR_LIBM = {
@@ -184,9 +185,12 @@ class Emitter:
         return self._joined([self.line(f"call {wide} @{symbol}({wide} {a}, {wide} {b}, {wide} {a}, i8 -1, i32 4)") for a, b in parts])
 
     def _function(self, name: str, args: Sequence[str]) -> str:
-        """A function of mathematics: our own kernel, else libmvec's, else libm's lane by lane."""
+        """A function of mathematics: our own kernel, else libmvec's, else libm's or SciPy's lane by lane."""
         if self.target.fma and name in KERNELS:
             return self.own(name, Real(self, args[0])).name
+        if name in SCIPY:
+            self.declarations.add(defined(name))
+            return self._each_lane(f"special_{name}", args)
         if name not in SCALAR_LIBM:
             raise Unsupported(f"{name} has no LLVM form; use engine numpy")
         if self.lanes == 1:
@@ -221,6 +225,11 @@ class Emitter:
     def lanewise(self, symbol: str, args: Sequence[str]) -> str:
         """A function of libm in each lane."""
         self.declarations.add(f"declare double @{symbol}({', '.join(['double'] * len(args))})")
+        return self._each_lane(symbol, args)
+
+    def _each_lane(self, symbol: str, args: Sequence[str]) -> str:
+        if self.lanes == 1:
+            return self.line(f"call double @{symbol}({', '.join(f'double {a}' for a in args)})")
         result = "poison"
         for lane in range(self.lanes):
             entries = [self.line(f"extractelement {self.type} {a}, i32 {lane}") for a in args]
