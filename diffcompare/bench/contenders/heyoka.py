@@ -29,6 +29,7 @@ class HeyokaContender(Contender):
         self.aligned = aligned
         self.name = "heyoka, aligned" if aligned else "heyoka"
         self.source = "heyoka.cfunc of heyoka.diff_tensors, outputs= given" + (", arrays on 64 bytes" if aligned else "")
+        self.source += "; its caches of compiled code are off"
 
     def given(self, workload: Workload) -> Callable[[], Callable[[], Ready]]:
         written = peer_heyoka.written(Request(workload.function, Operator.VALUE, ()))
