@@ -6,13 +6,17 @@ in one frame; the results of a run lie side by side.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from ...dsl.core import BOOL
 from ...transforms.tape.form import Ints, Tape
 from ..base import Array
+from .target import Machine, function_pointer
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,60 @@ def kinds_of(tape: Tape) -> tuple[tuple[Kind, ...], Ints]:
 
 def _turns(tape: Tape, op: Ints, kinds: int) -> Ints:
     """When each operation is done: the kinds take turns, and each operation is done at the first turn of its kind after its arguments."""
-    turn = [-1] * tape.size
-    columns = tape.args.tolist()
-    if len(columns) == 2:
-        for k, (kind, a, b) in enumerate(zip(op.tolist(), *columns, strict=True)):
-            last, other = turn[a], turn[b]
-            last = max(last, other)
-            turn[k] = last + 1 + (kind - last - 1) % kinds
-    else:
-        for k, (kind, *args) in enumerate(zip(op.tolist(), *columns, strict=True)):
-            last = max([turn[a] for a in args]) + 1
-            turn[k] = last + (kind - last) % kinds
-    return np.array(turn[: len(op)], dtype=np.int64)
+    turn = np.full(tape.size, -1, dtype=np.int64)
+    args = np.ascontiguousarray(tape.args)
+    call, _ = _compiled_turns()
+    call(len(op), len(args), kinds, tape.size, op.ctypes.data, args.ctypes.data, turn.ctypes.data)
+    return turn[: len(op)]
+
+
+@cache
+def _compiled_turns() -> tuple[Any, Machine]:
+    machine = Machine(_TURNS, 2)
+    return function_pointer(machine, "turns", *[ctypes.c_int64] * 4, *[ctypes.c_void_p] * 3), machine
+
+
+_TURNS = """
+define void @turns(i64 %n, i64 %width, i64 %kinds, i64 %size, ptr %op, ptr %args, ptr %turn) {
+entry:
+  %any = icmp sgt i64 %n, 0
+  br i1 %any, label %operation, label %end
+operation:
+  %k = phi i64 [ 0, %entry ], [ %k1, %placed ]
+  br label %argument
+argument: ; the last turn of an argument; leaves, which are negative, stand at the end of the array, at turn -1
+  %j = phi i64 [ 0, %operation ], [ %j1, %argument ]
+  %last = phi i64 [ -1, %operation ], [ %later, %argument ]
+  %row = mul i64 %j, %n
+  %place = add i64 %row, %k
+  %value.at = getelementptr i64, ptr %args, i64 %place
+  %value = load i64, ptr %value.at
+  %leaf = icmp slt i64 %value, 0
+  %behind = add i64 %value, %size
+  %index = select i1 %leaf, i64 %behind, i64 %value
+  %had.at = getelementptr i64, ptr %turn, i64 %index
+  %had = load i64, ptr %had.at
+  %after = icmp sgt i64 %had, %last
+  %later = select i1 %after, i64 %had, i64 %last
+  %j1 = add i64 %j, 1
+  %more = icmp slt i64 %j1, %width
+  br i1 %more, label %argument, label %placed
+placed: ; the first turn after it that is the kind's
+  %from = add i64 %later, 1
+  %kind.at = getelementptr i64, ptr %op, i64 %k
+  %kind = load i64, ptr %kind.at
+  %phase = srem i64 %from, %kinds
+  %ahead = sub i64 %kind, %phase
+  %past = icmp slt i64 %ahead, 0
+  %round = add i64 %ahead, %kinds
+  %wait = select i1 %past, i64 %round, i64 %ahead
+  %now = add i64 %from, %wait
+  %turn.at = getelementptr i64, ptr %turn, i64 %k
+  store i64 %now, ptr %turn.at
+  %k1 = add i64 %k, 1
+  %going = icmp slt i64 %k1, %n
+  br i1 %going, label %operation, label %end
+end:
+  ret void
+}
+"""

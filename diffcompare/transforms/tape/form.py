@@ -69,26 +69,28 @@ def tape_of(inputs: Sequence[Expr], order: Sequence[Expr], outputs: Sequence[Exp
     kinds = tuple(p for p in dict.fromkeys(primitives) if p is not INPUT and p is not CONSTANT)
     if any(shapes) or any(i.shape for i in inputs) or not all(isinstance(p, Elementwise) for p in kinds):
         return None
-    arity = np.fromiter(map(len, args), dtype=np.int64, count=len(order))
-    inner = arity > 0
-    number = np.cumsum(inner) - 1
-    place: dict[Expr, int] = dict(zip(order, number.tolist(), strict=True))
-    constants = [order[k] for k in np.flatnonzero(~inner).tolist() if primitives[k] is CONSTANT]
-    place.update((leaf, ~j) for j, leaf in enumerate((*inputs, *constants)))
+    scalars = cast("tuple[Elementwise, ...]", kinds)
     known: dict[Primitive, int] = {p: k for k, p in enumerate((*kinds, INPUT, CONSTANT))}
-    op = np.fromiter(map(known.__getitem__, primitives), dtype=np.int64, count=len(order))[inner]
-    flat = np.fromiter(map(place.__getitem__, chain.from_iterable(args)), dtype=np.int64, count=int(arity.sum()))
-    arity = arity[inner]
+    kind = np.fromiter(map(known.__getitem__, primitives), dtype=np.int64, count=len(order))
+    inner = kind < len(kinds)
+    value = np.cumsum(inner) - 1
+    constants = [order[k] for k in np.flatnonzero(kind == len(kinds) + 1).tolist()]
+    leaves = {leaf: ~j for j, leaf in enumerate((*inputs, *constants))}
+    for k in np.flatnonzero(~inner).tolist():
+        value[k] = leaves[order[k]]
+    # nodes are found by their addresses: a dict of them would be met in the order of the tape, far apart in memory
+    addresses = np.fromiter(map(id, order), dtype=np.int64, count=len(order))
+    rank = np.argsort(addresses)
+    addresses, value = addresses[rank], value[rank]
+    op = kind[inner]
+    arity = np.array([k.arity for k in scalars], dtype=np.int64)[op]
+    wanted = np.fromiter(map(id, chain.from_iterable(args)), dtype=np.int64, count=int(arity.sum()))
+    flat = value[np.searchsorted(addresses, wanted)]
     first = np.cumsum(arity) - arity
     columns = [flat[first + np.minimum(j, arity - 1)] for j in range(int(arity.max(initial=1)))]
-    return Tape(
-        tuple(inputs),
-        tuple(constants),
-        cast("tuple[Elementwise, ...]", kinds),
-        op,
-        np.array(columns, dtype=np.int64).reshape(len(columns), len(op)),
-        np.array([place[o] for o in outputs], dtype=np.int64),
-    )
+    ends = [leaves[o] if o in leaves else int(value[np.searchsorted(addresses, id(o))]) for o in outputs]
+    table = np.array(columns, dtype=np.int64).reshape(len(columns), len(op))
+    return Tape(tuple(inputs), tuple(constants), scalars, op, table, np.array(ends, dtype=np.int64))
 
 
 def expressions(tape: Tape) -> list[Expr]:

@@ -121,11 +121,18 @@ def _reached(tape: Tape, rules: Rules) -> Ints:
     n, of = len(tape.op), rules.alike.of
     if rules.whole and not rules.singular.any():
         return np.ones(n, dtype=np.int64)
+    singular = rules.singular[of][::-1].tolist()
     # a place of its own, behind all operations, stands for arguments that get nothing
     columns = [np.where(rules.passed[of, j] & (a >= 0), a, n)[::-1].tolist() for j, a in enumerate(tape.args)]
+    if rules.whole:
+        wild = [False] * (n + 1)
+        for k, infinite, args in zip(range(n - 1, -1, -1), singular, zip(*columns, strict=True), strict=True):
+            if infinite or wild[k]:
+                for a in args:
+                    wild[a] = True
+        return 1 + np.array(wild[:n], dtype=np.int64)
     found = [0] * (n + 1)
     found[int(tape.outputs[0])] = 1
-    singular = rules.singular[of][::-1].tolist()
     for k, infinite, args in zip(range(n - 1, -1, -1), singular, zip(*columns, strict=True), strict=True):
         here = found[k]
         if here:
