@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dsl.arithmetic import chain_mul
 from ..dsl.composite import Composite
 from ..dsl.constants import Literal, literal
 from ..dsl.contraction import Diagonal, Einsum, EmbedDiagonal
@@ -183,6 +184,11 @@ def _kernel(node: Expr) -> Callable[..., Any]:
     import jax.numpy as jnp
 
     primitive = node.primitive
+    if primitive is chain_mul:
+        repeated = [isinstance(a.primitive, Broadcast) for a in node.args]
+        if any(repeated):
+            return _chain_mul_repeated if repeated[1] else lambda p, t: _chain_mul_repeated(t, p)
+        return _chain_mul
     if isinstance(primitive, Elementwise):
         return _elementwise(primitive)
     if isinstance(primitive, Composite) and primitive.array:
@@ -197,8 +203,6 @@ def _elementwise(primitive: Elementwise) -> Callable[..., Any]:
     import jax.numpy as jnp
     from jax.scipy import special
 
-    if primitive.name == "chain_mul":
-        return _chain_mul
     if primitive.name == "real":
         return lambda x: jnp.where(x, 1.0, 0.0)
     for module in (jnp, special):
@@ -213,6 +217,14 @@ def _chain_mul(p: Any, t: Any) -> Any:
 
     product = p * t
     return jnp.where(jnp.isnan(product) & ~jnp.isnan(p) & ~jnp.isnan(t), 0.0, product)
+
+
+def _chain_mul_repeated(p: Any, t: Any) -> Any:
+    """The same where t repeats few numbers: for each, what p may not be is found once, and each p compared with that."""
+    import jax.numpy as jnp
+
+    undefined = jnp.where(jnp.isinf(t), 0.0, jnp.where(t == 0, jnp.inf, jnp.nan))
+    return jnp.where(jnp.abs(p) == undefined, 0.0, p * t)
 
 
 def _structural(node: Expr) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ import pytest
 
 from diffcompare.bench.contender import contenders
 from diffcompare.bench.contenders.jax import X64
+from diffcompare.bench.contenders.ours import synchronised
 from diffcompare.bench.result import Findings, verdicts
 from diffcompare.bench.rounds import turns
 from diffcompare.bench.run import read, run
@@ -23,6 +24,7 @@ from diffcompare.bench.workloads import GROUPS
 from diffcompare.bench.workloads.large import chain, graph
 from diffcompare.differentiators.base import Operator
 from diffcompare.dsl.function import as_function
+from diffcompare.dsl.named import Named
 from diffcompare.errors import DiffCompareError
 from diffcompare.measure.environment import environment
 
@@ -72,6 +74,19 @@ def _rows(ours: list[float], theirs: list[float], name: str = "heyoka") -> list[
 def _group(*bars: Bar) -> tuple[Group, Workload]:
     w = Workload("w", "w", as_function("x*y"), Operator.GRADIENT, Kind.POINTS, (np.ones(10), np.ones(10)), (), bars)
     return Group("g", "G", lambda: [w]), w
+
+
+def test_every_block_of_a_result_is_waited_for() -> None:
+    waited = []
+
+    class Block:
+        def block_until_ready(self) -> None:
+            waited.append(self)
+
+    blocks = [Block() for _ in range(4)]
+    synchronised((blocks[0], Named(("a", "b"), blocks[1:3])))
+    synchronised([blocks[3]])
+    assert waited == blocks
 
 
 def test_ratios_are_taken_turn_by_turn() -> None:

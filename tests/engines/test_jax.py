@@ -11,7 +11,7 @@ import pytest
 from diffcompare import dsl
 from diffcompare.differentiate import engines, gradient, hessian, methods, prepare, value
 from diffcompare.dsl import function, symbol, symbols
-from diffcompare.dsl.arithmetic import maximum, where
+from diffcompare.dsl.arithmetic import chain_mul, maximum, where
 from diffcompare.dsl.composite import logsumexp, norm, softmax
 from diffcompare.dsl.contraction import diagonal, einsum
 from diffcompare.dsl.core import PRIMITIVES
@@ -126,6 +126,19 @@ def test_raw_results_are_jax_arrays_of_the_precision_asked_for(precision):
     assert type(gradient(function([x], sin(x)), engine="jax")(1.0)) is float
     with pytest.raises(Unsupported, match="engine numpy computes with NumPy arrays"):
         gradient(function([x], sin(x)), engine="numpy", raw=True)
+
+
+def test_guarded_products_with_and_without_repetition():
+    """XLA flushes subnormals, so none are here."""
+    edges = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -2.5, 1e300])
+    w = symbol("w", (7,))
+    f = function([w, x], [chain_mul(w, x), chain_mul(x, w), chain_mul(w, w[::-1] * 1.0)])
+    mine, truth = value(f, engine="jax"), value(f, engine="numpy")
+    for e in edges:
+        for a, b in zip(mine(edges, e), truth(edges, e), strict=True):
+            np.testing.assert_array_equal(a, b)
+            known = ~np.isnan(b)
+            np.testing.assert_array_equal(np.signbit(a)[known], np.signbit(b)[known])
 
 
 def _on_device(*values):
