@@ -1,6 +1,7 @@
 """Code of engine llvm is compiled when it is first needed: for single points, for batches, and for rare cases inside a batch."""
 
 import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,7 +15,8 @@ from diffcompare.dsl.walk import postorder
 from diffcompare.engines.llvm.nans import witnesses
 
 pytest.importorskip("llvmlite", reason="engine llvm needs the extra llvm")
-target = pytest.importorskip("diffcompare.engines.llvm.target")
+once = pytest.importorskip("diffcompare.engines.llvm.target").once
+scalar = pytest.importorskip("diffcompare.engines.llvm.scalar")
 
 x, y = symbols("x y")
 
@@ -24,12 +26,12 @@ def compiled(monkeypatch):
     """The texts that LLVM compiles, as long as the test runs."""
     texts = []
 
-    class Machine(target.Machine):
+    class Machine(scalar.Machine):
         def __init__(self, text, optimisation):
             texts.append(text)
             super().__init__(text, optimisation)
 
-    monkeypatch.setattr(target, "Machine", Machine)
+    monkeypatch.setattr(scalar, "Machine", Machine)
     return texts
 
 
@@ -104,3 +106,11 @@ def test_where_a_suspect_is_nan_a_witness_is(seed):
             if n.primitive.name in {"add", "sub", "mul", "div"} and nan & set(n.args):  # every other operation may hide it
                 nan.add(n)
         assert nan & set(found)
+
+
+def test_what_many_threads_ask_for_first_is_made_once():
+    made = []
+    get = once(lambda: (time.sleep(0.05), made.append(1), object())[2])
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: get(), range(8)))) == 1
+    assert made == [1]

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .target import Machine
+from .target import Machine, once
 
 METH_FASTCALL_KEYWORDS = 0x0080 | 0x0002
 TYPE_OFFSET, FLOAT_OFFSET, SIZE_OFFSET, ITEMS_OFFSET, LIST_OFFSET = 8, 16, 16, 24, 24
@@ -89,7 +89,7 @@ def builtin(code: Entry, result: type | None, fallback: Callable[..., Any]) -> C
     return new(ctypes.addressof(definition), bound, None)  # type: ignore[no-any-return]
 
 
-@cache
+@once
 def _entry() -> Machine:
     places = {"FLOAT": id(float), "FLOAT64": id(np.float64), "INT": id(int)}
     offsets = {"TYPE": TYPE_OFFSET, "VALUE": FLOAT_OFFSET, "SIZE": SIZE_OFFSET, "ITEMS": ITEMS_OFFSET, "BYTES": BYTES_OFFSET}

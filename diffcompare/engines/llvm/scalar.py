@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +18,15 @@ from ...dsl.function import Function
 from ...dsl.shapes import broadcast_shape
 from ..base import Array, Compiled
 from ..schedule import Schedule
+from .emit import scalar_module, vector_module
+from .fastcall import Entry, available, builtin
 from .layout import address
+from .loops import AGAIN
 from .memory import ALIGNMENT, Memory, on_lines
-
-if TYPE_CHECKING:
-    from .target import Machine, Target
+from .target import Machine, Target, function_pointer, once
 
 WORK_A_THREAD = 1_000_000
-"""Operations that make a thread worth waking: handing work to one takes as long as some 10,000 operations at each of 10 points."""
+"""Operations that make a thread worth waking: handing work to one takes some 60 µs, in which a kernel does 100,000."""
 STREAMED = 6 * 2**20
 """Bytes of results beyond which they are written past the caches, which would first read each line of memory that is written."""
 LINE = 8 * ALIGNMENT
@@ -165,56 +167,52 @@ class Kernel(Scalars):
     """Straight-line machine code, optimised by LLVM; for single points and for batches each is compiled when it is first needed."""
 
     def __init__(self, function: Function, plan: Schedule, target: Target, threads: int) -> None:
-        from .emit import scalar_module
-
         super().__init__(function, plan.function, threads)
         self.work = len(plan.body)
         self.block = target.block
         self._plan, self._target = plan, target
         self._scalar_text = scalar_module(plan, target)
         self._code = ctypes.c_void_p()
+        # what is compiled, and who holds it: made once, for the code that another thread runs must stay
+        self._compiling = threading.Lock()
+        self._points: tuple[Callable[..., None], Machine] | None = None
         self._batches: dict[bool, tuple[Callable[..., int], Machine]] = {}
 
     def _vector_text(self, streamed: bool) -> str:
-        from .emit import vector_module
-
         return vector_module(self._plan, self._target, streamed)
 
     @cached_property
     def source(self) -> str:  # type: ignore[override]  # written when it is asked for
         return f"{self._scalar_text}\n{self._vector_text(False)}"
 
-    @cached_property
-    def _point(self) -> tuple[Callable[..., None], Machine]:
-        """The scalar code, and who holds it."""
-        from .target import function_pointer
+    def _point(self) -> Callable[..., None]:
+        """The scalar code."""
+        with self._compiling:
+            if self._points is None:
+                machine = self._compiled(self._scalar_text)
+                self._points = function_pointer(machine, "single", ctypes.c_void_p, ctypes.c_void_p), machine
+                self._code.value = machine.address("single")
+            return self._points[0]
 
-        machine = self._compiled(self._scalar_text)
-        self._code.value = machine.address("single")
-        return function_pointer(machine, "single", ctypes.c_void_p, ctypes.c_void_p), machine
-
-    def _batch(self, streamed: bool) -> tuple[Callable[..., int], Machine]:
-        """The vector code, and who holds it. streamed: whether it writes past the caches."""
-        from .target import function_pointer
-
-        if streamed not in self._batches:
-            machine = self._compiled(self._vector_text(streamed))
-            call = function_pointer(machine, "batch", *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 5, result=ctypes.c_int64)
-            self._batches[streamed] = call, machine
-        return self._batches[streamed]
+    def _batch(self, streamed: bool) -> Callable[..., int]:
+        """The vector code. streamed: whether it writes past the caches."""
+        with self._compiling:
+            if streamed not in self._batches:
+                machine = self._compiled(self._vector_text(streamed))
+                call = function_pointer(machine, "batch", *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 5, result=ctypes.c_int64)
+                self._batches[streamed] = call, machine
+            return self._batches[streamed][0]
 
     def _compiled(self, text: str) -> Machine:
-        from .target import Machine
-
         return Machine(text, 2 if len(self._plan.body) <= SCHEDULED else 0)
 
     def ready(self) -> None:
-        self._point  # noqa: B018  compiled when it is asked for
+        self._point()
 
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
         large = 8 * count * self.block * len(outputs) > STREAMED
         streamed = (large or list(self._batches) == [True]) and not any(o % LINE for o in outputs)
-        batch, _ = self._batch(streamed)
+        batch = self._batch(streamed)
         where = addresses(inputs), addresses(steps), addresses(outputs)
         done = batch(0, count, *where, *(self._rare_code() if self._code.value else (None, None)))
         if done < count:  # at a rare case, with no scalar code yet
@@ -225,21 +223,16 @@ class Kernel(Scalars):
         return self._code.value, _again().address("again")
 
     def run_point(self, inputs: Any, outputs: Any) -> None:
-        self._point[0](inputs, outputs)
+        self._point()(inputs, outputs)
 
     def builtin(self, result: type | None, fallback: Callable[..., Any]) -> Callable[..., Any] | None:
-        from .fastcall import Entry, available, builtin
-
         if self.single is None or not available():
             return None
         return builtin(Entry(self.function.name, self._code, self.function.names, self._outputs, self), result, fallback)
 
 
-@cache
+@once
 def _again() -> Machine:
-    from .loops import AGAIN
-    from .target import Machine
-
     return Machine(AGAIN, 2)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
+from typing import Any
 
 from ...errors import Unsupported
 
@@ -19,7 +20,8 @@ def defined(name: str) -> str:
     """
     from scipy.special import cython_special
 
-    capsule = cython_special.__pyx_capi__[SCIPY[name]]
+    offered: dict[str, Any] = dict(cython_special.__pyx_capi__)
+    capsule = offered[SCIPY[name]]
     api = ctypes.pythonapi
     api.PyCapsule_GetName.argtypes, api.PyCapsule_GetName.restype = (ctypes.py_object,), ctypes.c_char_p
     api.PyCapsule_GetPointer.argtypes, api.PyCapsule_GetPointer.restype = (ctypes.py_object, ctypes.c_char_p), ctypes.c_void_p

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import llvmlite.binding as llvm
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 """LLVM's global state (symbols, targets) is not made for several threads at once."""
@@ -89,6 +92,17 @@ class Machine:
 
     def address(self, name: str) -> int:
         return int(self._engine.get_function_address(name))
+
+
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """make(), done once however many threads ask first: functools.cache may do it twice, and drop code that a thread runs."""
+    made, making = cache(make), threading.Lock()
+
+    def get() -> T:
+        with making:
+            return made()
+
+    return get
 
 
 @cache
