@@ -84,16 +84,23 @@ def prepare(
     nonsmooth: str = "convention",
     raw: bool = False,
 ) -> Derivative:
-    """A prepared derivative of a Function, an expression or text.
+    """A prepared derivative of a Function, an expression or text: to be called with the inputs, by position or by name.
 
+    Inputs of shape s take numbers and arrays of shape batch + s, and give results of shape batch + what the operator states.
+    With respect to several inputs the result is a Named, r.x; of several outputs a tuple, outputs outermost. Derivatives are
+    in units of the output by units of the input; nothing is scaled.
+
+    operator: value, derivative, gradient, jacobian, hessian, jvp, vjp, hvp or value_and_gradient; order: of derivative.
     engine="auto" takes the plainest engine that is about as fast as any for 1,000 calls, by counted work; `engine_reason` tells.
     wrt: names of inputs or named intermediates, all inputs by default. method, engine: names (see methods(), engines())
-    or objects. batch=False refuses leading batch axes. memory: bytes that one chunk of directions may take.
+    or objects. batch=False refuses leading batch axes. precision: float64 or float32. memory: bytes that one chunk of
+    directions may take.
     nonsmooth: what derivatives are at kinks: "convention" (of each function's row), "nan", or "raise", a DomainError when
     called; the latter two with ad.* and symbolic, "raise" on engines python and numpy.
     raw: results as the engine's own arrays (jax.Array, on engine jax) instead of NumPy's.
-    Raises DiffCompareError for unknown names, ShapeError for shapes the operator does not take, Unsupported or TooLarge
-    where the method or the engine does not take the function.
+    Raises DiffCompareError for unknown names, ShapeError for shapes the operator does not take, ParseError for text that is
+    no formula, TypeError for what is no function, Unsupported or TooLarge where the method or the engine does not take the
+    function. A call raises TypeError for missing arguments and what is no real number, ShapeError for shapes that do not fit.
     """
     function = as_function(f)
     try:
@@ -144,45 +151,64 @@ def _check_nonsmooth(method: Differentiator, engine: Engine, nonsmooth: str) -> 
 
 
 def value(f: Any, **options: Any) -> Derivative:
-    """The function itself, prepared to be called with numbers."""
+    """The function itself, prepared to be called with numbers; shape of the output. options and errors: as of prepare."""
     return prepare(f, Operator.VALUE, **options)
 
 
 def derivative(f: Any, wrt: str | None = None, order: int = 1, **options: Any) -> Derivative:
-    """The derivative of any order with respect to one scalar input; shape of the output."""
+    """The derivative of any order with respect to one scalar input; shape of the output. options and errors: as of prepare.
+
+    wrt: needed where there are several inputs. Raises ShapeError for an input that is an array: that has a gradient.
+    """
     return prepare(f, Operator.DERIVATIVE, wrt, order=order, **options)
 
 
 def gradient(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
-    """The gradient of a scalar output: for each input an array of its shape."""
+    """The gradient of a scalar output: an array of the input's shape, of several a Named of them. options and errors: as of prepare.
+
+    wrt: names of inputs or named intermediates, all inputs by default. Raises ShapeError for an array output: that has a
+    Jacobian.
+    """
     return prepare(f, Operator.GRADIENT, wrt, **options)
 
 
 def jacobian(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
-    """All first derivatives, of shape output + input."""
+    """All first derivatives, of shape output + input; of several inputs a Named of such. options and errors: as of prepare."""
     return prepare(f, Operator.JACOBIAN, wrt, **options)
 
 
 def hessian(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
-    """All second derivatives of a scalar output: r.x.y has shape x + y."""
+    """All second derivatives of a scalar output, of shape x + x; of several inputs r.x.y has shape x + y.
+
+    options and errors: as of prepare; ShapeError for an array output.
+    """
     return prepare(f, Operator.HESSIAN, wrt, **options)
 
 
 def jvp(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
-    """The derivative along a direction, d(*inputs, tangent=...); shape of the output."""
+    """The derivative along a direction, d(*inputs, tangent=...), Σ ∂f/∂x tangent.x; shape of the output.
+
+    tangent: an array of the input's shape, of several inputs a sequence or a dict by name. options and errors: as of prepare.
+    """
     return prepare(f, Operator.JVP, wrt, **options)
 
 
 def vjp(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
-    """The gradient of a weighted output, d(*inputs, cotangent=...); shape of the inputs."""
+    """The gradient of a weighted output, d(*inputs, cotangent=...), Σ cotangent ∂f/∂x; shape of the inputs.
+
+    cotangent: an array of the output's shape, of several outputs a sequence. options and errors: as of prepare.
+    """
     return prepare(f, Operator.VJP, wrt, **options)
 
 
 def hvp(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
-    """The Hessian times a direction, d(*inputs, tangent=...); shape of the inputs."""
+    """The Hessian of a scalar output times a direction, d(*inputs, tangent=...); shape of the inputs.
+
+    tangent: as of jvp. options and errors: as of prepare; ShapeError for an array output.
+    """
     return prepare(f, Operator.HVP, wrt, **options)
 
 
 def value_and_gradient(f: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Derivative:
-    """(value, gradient) in one call, sharing what they have in common."""
+    """(value, gradient) of a scalar output in one call, sharing what they have in common. options and errors: as of gradient."""
     return prepare(f, Operator.VALUE_AND_GRADIENT, wrt, **options)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import inspect
+import re
 import tomllib
 from pathlib import Path
 
@@ -37,6 +39,19 @@ def test_each_name_is_its_modules_own(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - set(dc._MODULE)))
 def test_each_function_of_the_language_is_here(name: str) -> None:
     assert getattr(dc, name) is FUNCTIONS[name]
+
+
+FUNCTIONS_OF_THE_API = sorted(n for n in dc._MODULE if inspect.isfunction(getattr(dc, n)))
+DEFERRED = {"f", "wrt"}
+"""What operators leave to the docstring of prepare, and prepare says in its first lines."""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS_OF_THE_API)
+def test_each_public_function_says_what_its_parameters_are_and_what_it_raises(name: str) -> None:
+    function = getattr(dc, name)
+    words = set(re.findall(r"\w+", inspect.getdoc(function) or ""))
+    assert not set(inspect.signature(function).parameters) - words - DEFERRED
+    assert words & {"Raises", "raises"} or {"errors", "as"} <= words
 
 
 def test_dir_offers_names_and_functions_and_no_machinery() -> None:

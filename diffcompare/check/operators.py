@@ -30,7 +30,7 @@ def check_gradient(f: Any, grad: Any, at: Any, wrt: str | Sequence[str] | None =
     argument; for several arguments a sequence of them or a dict by name. at: an array or number for one argument, a tuple
     for several, a dict by name, or a list of these for several points. wrt: the arguments to differentiate by, all by
     default; others are passed on as they are.
-    Options: resolution, the relative error of an entry that must not go unseen (1e-10): where it could, the check is undecided.
+    options: resolution, the relative error of an entry that must not go unseen (1e-10): where it could, the check is undecided.
     trace=False only evaluates f. seed, of random directions. seconds (20), about how long f is evaluated if it is not traced.
 
     Raises DiffCompareError, ShapeError or DomainError for an f or a point that cannot be checked. What is wrong
@@ -40,12 +40,14 @@ def check_gradient(f: Any, grad: Any, at: Any, wrt: str | Sequence[str] | None =
 
 
 def check_jacobian(f: Any, jac: Any, at: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Check:
-    """Whether jac is the Jacobian of f, of shape output + input for each argument; else as check_gradient."""
+    """Whether jac is the Jacobian of f, of shape output + input for each argument; else, at, wrt,
+    options and errors included, as check_gradient."""
     return _check("jacobian", f, jac, at, wrt, **options)
 
 
 def check_hessian(f: Any, hess: Any, at: Any, wrt: str | Sequence[str] | None = None, **options: Any) -> Check:
-    """Whether hess is the Hessian of f, of shape input + input; for several arguments rows of blocks. Else as check_gradient."""
+    """Whether hess is the Hessian of f, of shape input + input; for several arguments rows of blocks. Else, at, wrt, options
+    and errors included, as check_gradient."""
     return _check("hessian", f, hess, at, wrt, **options)
 
 

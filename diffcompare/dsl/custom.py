@@ -27,16 +27,21 @@ def primitive(
     """Register a scalar function with its partial derivatives, as `square = primitive("square_", lambda x: x * x, lambda x: 2 * x)`.
 
     value(*args): the function in the DSL; it then runs on every engine and in every family, and can be certified.
-    partials(*args): its derivative, or a tuple with one for each argument, in the DSL.
+    partials(*args): its derivative, or a tuple with one for each argument, in the DSL. arity: the number of arguments,
+    where signatures do not show it. domain: an Interval for each argument, the numbers at which it is defined.
     A function that has no form in the DSL passes value=None and what there is of numpy= (arrays in, array out) and
     math= (floats in, float out): engines and families that have no form refuse it by name when prepared.
     replace=True puts it in the place of an earlier function of the user's of that name. Names may be parsed in text.
-    Raises DiffCompareError for a name that is taken or is no identifier, or rules that do not fit the arguments.
+    Raises DiffCompareError for a name that is taken or is no identifier, or rules that do not fit the arguments,
+    TypeError for rules that are no functions.
     """
     if not name.isidentifier():
         raise DiffCompareError(f"a function's name is an identifier, got {name!r}")
     if name in FUNCTIONS and (name in BUILT_IN or name not in PRIMITIVES):
         raise DiffCompareError(f"a function named {name!r} exists already: choose another name")
+    for what, rule in (("value", value), ("partials", partials), ("numpy", numpy), ("math", math)):
+        if not callable(rule) and (rule is not None or what == "partials"):
+            raise TypeError(f"{name}: {what}= is a function of the arguments, such as lambda x: 2 * x, got {rule!r}")
     if value is None and numpy is None and math is None:
         raise DiffCompareError(f"{name}: give its value in the DSL, or numpy= or math=")
     count = arity if arity is not None else _arity(name, value or partials)

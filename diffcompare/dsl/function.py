@@ -177,14 +177,17 @@ def bind(function: str, names: Sequence[str], args: Sequence[Any], named: Mappin
 
 
 def symbol(name: str, shape: Any = ()) -> Expr:
-    """An input: a real number, or an array of them of this shape. Equal names and shapes are one symbol."""
+    """An input: a real number, or an array of them of this shape. Equal names and shapes are one symbol.
+
+    Raises DiffCompareError for a name that is no identifier, ShapeError for what is no shape.
+    """
     if not isinstance(name, str) or not name.isidentifier():
         raise DiffCompareError(f"a symbol's name is an identifier such as x or theta_1, got {name!r}")
     return input_(name, as_shape(shape))
 
 
 def symbols(names: str | Sequence[str], shape: Any = ()) -> tuple[Expr, ...]:
-    """Several inputs of one shape, from names separated by spaces or commas."""
+    """Several inputs of one shape, from names separated by spaces or commas, or from a list of names. Raises as symbol does."""
     listed = names.replace(",", " ").split() if isinstance(names, str) else list(names)
     return tuple(symbol(n, shape) for n in listed)
 
@@ -199,13 +202,20 @@ def function(
     jacobian: Any = None,
     hessian: Any = None,
 ) -> Function:
-    """A Function from inputs and output expressions (one, or a sequence of them), with hand formulas if given.
+    """A Function from inputs and outputs, expressions of them (one, or a sequence), with hand formulas if given.
 
     gradient, jacobian, derivative: an expression for one input, a sequence in the order of the inputs, or a dict by
     input name; hessian: likewise with sequences of sequences, or a dict keyed by pairs of names. A formula for fewer
-    inputs serves derivatives with respect to those. The method `manual` answers from them.
+    inputs serves derivatives with respect to those. The method `manual` answers from them. Shapes are those of the
+    operators: gradient as the input, jacobian output + input, hessian input + input.
+
+    Raises DiffCompareError for inputs given twice, left out or unknown, ShapeError for formulas of another number or shape,
+    TypeError for what is no expression.
     """
     inputs = (inputs,) if isinstance(inputs, Expr) else tuple(inputs)
+    for i in inputs:
+        if not isinstance(i, Expr):
+            raise TypeError(f"function takes symbols for inputs, such as dc.symbol('x'), got {i!r}")
     single = not isinstance(outputs, list | tuple)
     exprs = [as_expr(o) for o in ([outputs] if single else outputs)]
     names = tuple(i.params[0] for i in inputs)
@@ -224,6 +234,10 @@ def _rows(f: Function, operator: str, given: Any, names: tuple[str, ...]) -> dic
         rows = {(k,) if isinstance(k, str) else tuple(k): as_expr(v) for k, v in given.items()}
     elif operator == "hessian":
         table = [[given]] if len(names) == 1 and not isinstance(given, list | tuple) else given
+        if not isinstance(table, list | tuple) or any(not isinstance(r, list | tuple) or len(r) != len(names) for r in (table, *table)):
+            raise ShapeError(
+                f"{f.name}: the hessian of {len(names)} inputs is {len(names)} rows of {len(names)} parts; a dict by pairs gives fewer"
+            )
         rows = {(a, b): as_expr(e) for a, row in zip(names, table, strict=True) for b, e in zip(names, row, strict=True)}
     else:
         values = given if isinstance(given, list | tuple) else [given]

@@ -81,7 +81,7 @@ def taylor(
 
     f: a Function, an expression or text. at: {input: value}. direction: {input: value}, inputs left out stay fixed; for
     a function of one number 1 by default. order: any for a function of one number, up to 2 for others; 2 of several inputs
-    takes a scalar function. Raises Unsupported beyond that, DiffCompareError, ShapeError or DomainError for a point or a
+    takes a scalar function. method, engine: of the derivatives, as of prepare. Raises Unsupported beyond that, DiffCompareError, ShapeError or DomainError for a point or a
     direction that does not fit.
     """
     function = as_function(f)

@@ -20,7 +20,8 @@ from ..problem import Array, Problem
 ALGORITHMS = ("lm", "trf", "dogbox")
 TOLERANCE = 1e-15
 """Of f, of the parameters and of the gradient: nearly the rounding unit, so that a fit ends where no digit is left to be won."""
-
+EPSILON = float(np.finfo(np.float64).eps)
+"""Below it SciPy ignores a tolerance."""
 
 POLISHING = 30
 """Gauss-Newton steps after an algorithm has converged, at most."""
@@ -64,13 +65,18 @@ def fit(
 
     residuals: a Problem, a Function, an expression, or text such as "b1*exp(-b2*x) - y"; its one output holds m numbers. start:
     the values of the n parameters by name, or the one value there is, or of a Problem the label of a point. data: the values of
-    the other inputs; a Problem's own where none are given. algorithm: "lm" (MINPACK's Levenberg and Marquardt, needs m >= n),
+    the other inputs; a Problem's own where none are given. engine: for both. algorithm: "lm" (MINPACK's Levenberg and Marquardt, needs m >= n),
     "trf" or "dogbox"; parameters are scaled by the Jacobian's columns. tolerance: relative, of the sum and of the parameters.
-    evaluations: of the residuals by the algorithm, at most. Raises DiffCompareError for inputs without a value or an algorithm
-    that is none, DomainError where the residuals or the Jacobian are not finite at the start.
+    evaluations: of the residuals by the algorithm, at most. Parameters and errors have the shapes and units of the start.
+    Raises DiffCompareError for inputs without a value, an algorithm that is none and bounds that are no numbers, DomainError
+    for data that are not finite and where the residuals or the Jacobian are not finite at the start.
     """
     if algorithm not in ALGORITHMS:
         raise DiffCompareError(f"fit: there is no algorithm {algorithm!r}; there are {', '.join(ALGORITHMS)}")
+    if not EPSILON < tolerance < 1:
+        raise DiffCompareError(f"fit: tolerance is a relative error between {EPSILON:.3g} and 1, got {tolerance!r}")
+    if evaluations is not None and not evaluations >= 1:
+        raise DiffCompareError(f"fit: evaluations is at least 1, or None for no limit, got {evaluations!r}")
     posed = _Posed(residuals, start, dict(data or {}), method, engine)
     posed.check(algorithm)
     from scipy.optimize import least_squares
@@ -154,7 +160,9 @@ class _Posed:
         _account(function.name, function.names, start, data)
         self.function, self.data = function, data
         self.names = tuple(n for n in function.names if n in start)
-        self.parts = {n: np.asarray(start[n], dtype=np.float64) for n in self.names}
+        if not self.names:
+            raise DiffCompareError(f"fit: {function.name} has no parameter: give start the value of at least one input")
+        self.parts = {n: _numbers(n, start[n]) for n in self.names}
         self.start = np.concatenate([np.ravel(v) for v in self.parts.values()])
         self.value = prepare(function, "value", engine=engine, batch=False)
         self.slope = prepare(function, "jacobian", self.names, method=method, engine=engine, batch=False)
@@ -163,6 +171,9 @@ class _Posed:
     def check(self, algorithm: str) -> None:
         """Refuse a start that no algorithm can leave."""
         m, n = self.function.output.size, self.start.size
+        for name, given in self.data.items():
+            if not np.all(np.isfinite(_numbers(name, given))):
+                raise DomainError(f"fit: the data for {name} are not finite: leave those out")
         if algorithm == "lm" and m < n:
             raise DiffCompareError(f"fit: lm needs as many residuals as parameters, got {m} for {n}; take algorithm='trf'")
         with np.errstate(all="ignore"):
@@ -192,6 +203,13 @@ class _Posed:
     def named(self, x: Array) -> Any:
         """A vector of the parameters in the form that derivatives with respect to them have."""
         return nested(self.names, (v if v.shape else float(v) for v in self._split(x).values()))
+
+
+def _numbers(name: str, given: Any) -> Array:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DiffCompareError(f"fit: {name} is a number or an array of them, got {given!r}") from None
 
 
 def _function(residuals: Any, start: Any, data: Mapping[str, Any]) -> Function:

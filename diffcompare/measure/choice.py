@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,11 @@ def chosen_engines(wanted: Any, function: Function | None = None) -> tuple[Engin
 def _listed(wanted: Any, kind: type) -> list[Any]:
     if wanted is None:
         return ["*"]
-    listed = [wanted] if isinstance(wanted, str | kind) else list(wanted)
+    if isinstance(wanted, str | kind):
+        return [wanted]
+    if not isinstance(wanted, Iterable):
+        raise DiffCompareError(f"methods and engines are names, patterns, objects or lists of them, got {wanted!r}")
+    listed = list(wanted)
     if not listed:
         raise DiffCompareError("no method or engine is chosen: name one, or leave the choice out for all")
     return listed

@@ -42,7 +42,7 @@ def compare(
     """Every method on every engine, judged against the certified truth and timed.
 
     f: a Function, an expression, text, or a Problem. at: {input: value}, a list of such, or for a Problem the label of a
-    point, all its points by default. methods, engines: names, shell patterns such as "fd.*", or objects; all by default.
+    point, all its points by default. operator, order, precision: as of prepare. methods, engines: names, shell patterns such as "fd.*", or objects; all by default.
     wrt: names of inputs or of named intermediates. tangent, cotangent: as in a call of jvp, vjp, hvp; alternating ones by default.
     timeout: seconds for each method on each engine; timing: seconds for timing each of its phases, 0 for none.
     Cells run in another process: what goes wrong in one is the status of its record.

@@ -189,7 +189,10 @@ def given(primitive: Elementwise, points: Iterable[float | Sequence[float]]) -> 
     """The user's points, stratum `user`: a number, or a sequence with one for each argument. They may lie anywhere."""
     checked: list[tuple[str, Point]] = []
     for p in points:
-        values = (float(p),) if isinstance(p, int | float) else tuple(float(v) for v in p)
+        try:
+            values = (float(p),) if isinstance(p, int | float) else tuple(float(v) for v in p)
+        except (TypeError, ValueError):
+            raise DiffCompareError(f"a point is a number, or a sequence of them with one for each argument, got {p!r}") from None
         if len(values) != primitive.arity:
             raise DiffCompareError(f"{primitive.name} takes {primitive.arity} arguments, the point {p!r} has {len(values)}")
         checked.append(("user", values))

@@ -66,7 +66,8 @@ def train(
 ) -> Training:
     """Train a model with each method's derivatives: loss against steps and seconds, distance between trajectories, accuracy.
 
-    problem: a Model or its name. optimizer: gd, momentum, adam, newton or lbfgs. methods, engines: names, patterns or objects.
+    problem: a Model or its name. optimizer: gd, momentum, adam, newton or lbfgs.
+    learning_rate: of the first three, by default 0.1, 0.03 and 0.05. methods, engines: names, patterns or objects.
     batch_size: samples a step, None for all of them. Several optimizers and batch sizes make a run of each. precision: that
     of the derivatives; parameters, and the losses that are recorded, are float64. seed: of the order of samples, the same
     for all methods. timeout: seconds for each run. progress: called with a run's title and each step.

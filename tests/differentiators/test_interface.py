@@ -7,6 +7,7 @@ import pytest
 
 from diffcompare.differentiate import derivative, gradient, hessian, hvp, jacobian, jvp, prepare, value, value_and_gradient, vjp
 from diffcompare.dsl import function, symbol, symbols
+from diffcompare.dsl.custom import primitive
 from diffcompare.dsl.elementary import exp, sin
 from diffcompare.dsl.named import Named
 from diffcompare.dsl.structural import sum as total
@@ -108,6 +109,10 @@ def test_what_a_derivative_knows_of_itself():
         (lambda: gradient(3), TypeError, "got int"),
         (lambda: gradient(MIXED, method="manual"), Unsupported, "mixed has no hand formula gradient for w"),
         (lambda: gradient(function([], 1.0 + 0 * x)), DiffCompareError, "'x' is used"),
+        (lambda: function(["x"], x), TypeError, r"takes symbols for inputs, such as dc.symbol\('x'\), got 'x'"),
+        (lambda: function([x, y], x * y, hessian=[[0, 1]]), ShapeError, "the hessian of 2 inputs is 2 rows of 2 parts"),
+        (lambda: function([x, y], x * y, hessian=3), ShapeError, "the hessian of 2 inputs is 2 rows of 2 parts"),
+        (lambda: primitive("no_rule", lambda a: a, 3), TypeError, "no_rule: partials= is a function of the arguments, .* got 3"),
         (lambda: gradient(function([], 1.0)), ShapeError, "no inputs"),
         (lambda: gradient(SEED)(1.0), TypeError, "missing the argument 'y'"),
         (lambda: gradient(SEED)(1.0, 2.0, 3.0), TypeError, "takes 2 arguments"),

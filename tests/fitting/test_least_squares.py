@@ -71,6 +71,22 @@ def test_what_cannot_be_fitted_is_refused(arguments: tuple[Any, ...], error: typ
         dc.fit(*arguments)
 
 
+def test_numbers_that_are_none_are_refused() -> None:
+    for arguments, message in (
+        (("a*x", {"a": "one"}, {"x": X}), "fit: a is a number or an array of them, got 'one'"),
+        (("a*x", {"a": 1.0}, {"x": ["1", "two"]}), "fit: x is a number or an array of them, got"),
+        (("x", {}, {"x": X}), "fit: f has no parameter"),
+    ):
+        with pytest.raises(DiffCompareError, match=message):
+            dc.fit(*arguments)
+    with pytest.raises(DomainError, match="fit: the data for x are not finite: leave those out"):
+        dc.fit("a*x", {"a": 1.0}, {"x": [1.0, np.nan]})
+    with pytest.raises(DiffCompareError, match=r"tolerance is a relative error between 2.22e-16 and 1, got 0"):
+        dc.fit("a*x", 1.0, {"x": X}, tolerance=0)
+    with pytest.raises(DiffCompareError, match=r"evaluations is at least 1, or None for no limit, got 0"):
+        dc.fit("a*x", 1.0, {"x": X}, evaluations=0)
+
+
 def test_an_algorithm_that_is_none_is_refused() -> None:
     with pytest.raises(DiffCompareError, match="there is no algorithm 'newton'; there are lm, trf, dogbox"):
         dc.fit("a*x", 1.0, {"x": X}, algorithm="newton")

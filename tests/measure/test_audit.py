@@ -320,6 +320,7 @@ def test_given_points_go_to_functions_with_as_many_arguments() -> None:
         ({"functions": "exp", "orders": ()}, "got none"),
         ({"functions": "exp", "timeout": 0}, "positive number of seconds, got 0"),
         ({"functions": "exp", "points": 0}, "at least one point"),
+        ({"functions": "exp", "points": ["a"]}, r"a point is a number, or a sequence of them .*, got \('a',\)"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(arguments: dict[str, Any], message: str) -> None:

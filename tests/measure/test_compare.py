@@ -155,6 +155,7 @@ def test_a_kink_is_said_and_not_judged() -> None:
         ({"operator": "curl"}, dc.DiffCompareError, "no operator is named 'curl'"),
         ({"methods": "magic"}, dc.DiffCompareError, "no method is named 'magic'"),
         ({"methods": "magic.*"}, dc.DiffCompareError, r"nothing matches 'magic\.\*'"),
+        ({"methods": 3}, dc.DiffCompareError, "methods and engines are names, patterns, objects or lists of them, got 3"),
         ({"methods": []}, dc.DiffCompareError, "no method or engine is chosen"),
         ({"engines": "steam"}, dc.DiffCompareError, "no engine is named 'steam'"),
         ({"wrt": "q"}, dc.DiffCompareError, "no input or named intermediate 'q'"),

@@ -41,9 +41,10 @@ def audit(
 ) -> Audit:
     """How accurate everyone's values (order 0), first and second derivatives of elementwise functions are.
 
-    libraries: names such as "jax", or "all"; jax by default. functions: names, by default every function of one or two
+    libraries: names such as "jax", or "all"; jax by default. orders: of those three, which. functions: names, by default every function of one or two
     numbers. methods, engines: names, patterns or objects; ad.* and symbolic on all engines by default, "fd.*" may be asked.
-    points: how many are drawn of each function (a few more are listed, see sampling), or the points themselves.
+    points: how many are drawn of each function (a few more are listed, see sampling), or the points themselves. seed: of
+    the drawing. Errors are in ulp, digits lost in bits of 64.
     timeout: seconds for one process with one function. isolated=False computes in this process, without timeout.
     progress: told (done, total, what) as the work goes on. What goes wrong in a process is the status of its rows.
 
