@@ -28,12 +28,11 @@ class _Made:
 
     __slots__ = ("__weakref__", "args", "dtype", "params", "primitive", "shape")
 
-    def __init__(self, primitive: Primitive, args: tuple[Expr, ...], params: tuple[Any, ...], shape: Shape, dtype: str) -> None:
-        self.primitive = primitive
-        self.args = args
-        self.params = params
-        self.shape = shape
-        self.dtype = dtype
+    primitive: Primitive
+    args: tuple[Expr, ...]
+    params: tuple[Any, ...]
+    shape: Shape
+    dtype: str
 
 
 class Expr(_Made):
@@ -308,29 +307,48 @@ def _forget(reference: _Reference) -> None:
             del _nodes[reference.key]
 
 
-def _known(key: tuple[Any, ...]) -> Expr | None:
-    reference = _nodes.get(key)
-    return None if reference is None else reference()
-
-
 def intern(primitive: Primitive, args: tuple[Expr, ...], params: tuple[Any, ...], shape: Shape, dtype: str) -> Expr:
     """The one node with these parts."""
     # of numbers alone where there are no parameters, so that the garbage collector leaves it out
-    key = (id(primitive), params, *map(id, args)) if len(args) != 2 else (id(primitive), params, id(args[0]), id(args[1]))
-    node = _known(key)
-    if node is not None:
-        return node
-    with _lock:
-        node = _known(key)
+    key: tuple[Any, ...]
+    if len(args) == 2:
+        key = (id(primitive), params, id(args[0]), id(args[1]))
+    elif len(args) == 1:
+        key = (id(primitive), params, id(args[0]))
+    else:
+        key = (id(primitive), params, *map(id, args))
+    known = _nodes.get(key)
+    if known is not None:
+        node = known()
         if node is not None:
             return node
-        made: Any = _Made(primitive, args, params, shape, dtype)
-        made.__class__ = Expr  # a third of the time of setting each slot past __setattr__
-        node = cast("Expr", made)
-        reference = _Reference(node, _forget)
-        reference.key = key
-        _nodes[key] = reference
-        return node
+    made: Any = _new(_Made)
+    made.primitive = primitive
+    made.args = args
+    made.params = params
+    made.shape = shape
+    made.dtype = dtype
+    made.__class__ = Expr  # a third of the time of setting each slot past __setattr__
+    reference = _Reference(made, _forget)
+    reference.key = key
+    # one step for all threads: no lock is needed where nothing stands at the key
+    if _nodes.setdefault(key, reference) is reference:
+        return cast("Expr", made)
+    return _settled(made, reference)
+
+
+_new = object.__new__
+
+
+def _settled(made: Expr, reference: _Reference) -> Expr:
+    """The node to take where something stood at its key: another thread's of the same parts, or one that has just died."""
+    with _lock:
+        known = _nodes.get(reference.key)
+        node = None if known is None else known()
+        if node is not None:
+            return node
+        _nodes[reference.key] = reference
+        return made
 
 
 @contextmanager

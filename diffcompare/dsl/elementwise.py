@@ -127,6 +127,17 @@ class Elementwise(Primitive):
 
     def apply(self, args: Sequence[Expr], params: tuple[Any, ...] = ()) -> Expr:
         shape = args[0].shape
+        for a in args:
+            known = a.primitive
+            if a.shape is not shape or a.dtype is not REAL or known is CONSTANT or known is broadcast_:
+                return self._apply(args)
+        if self.arity == 1 and self.simplify is not None:
+            return self._apply(args)
+        return intern(self, args if type(args) is tuple else tuple(args), (), shape, self.dtype)
+
+    def _apply(self, args: Sequence[Expr]) -> Expr:
+        """The node where arguments may have to be converted or broadcast, or may simplify: `apply` goes past all that for most."""
+        shape = args[0].shape
         simplify = self.simplify if self.arity == 1 else None
         for a in args:
             if a.dtype != REAL and not self.takes_bool:
