@@ -250,6 +250,7 @@ class Derivative:
         scalar = plain and precision == "float64" and all(s == () for s in self._shapes)
         self._scalar = self._runner.single if scalar else None
         self._direct, self._into = (self._runner.direct, self._runner.into) if plain and batch else (None, None)
+        self._directed = None if plain or intermediate or not batch else self._runner.direct
         self._several = isinstance(self._request.structured(range(len(self._request.blocks))), tuple)
         self._nest = self._request.nest
         if self._scalar is not None:
@@ -324,6 +325,10 @@ class Derivative:
                 return self._nest(self._scalar(*args))
             elif self._direct is not None and (results := self._direct(args)) is not None:
                 return self._nest(results)
+        elif self._directed is not None and out is None:
+            results = self._directed([*args, *self._direction_parts(tangent, cotangent)])
+            if results is not None:
+                return self._nest(results)
         arrays, directions, joint = self._arguments(args, tangent, cotangent)
         shapes = [joint + s for s in self._request.blocks]
         if out is not None:
@@ -354,20 +359,28 @@ class Derivative:
         directions = self._request.directions
         return () if directions is None else directions[1]
 
-    def _directions(self, tangent: Any, cotangent: Any) -> list[Array]:
-        """The call's tangent or cotangent as one array for each node it belongs to."""
+    def _direction_parts(self, tangent: Any, cotangent: Any) -> list[Any]:
+        """The call's tangent or cotangent, one part for each node it belongs to; raises TypeError for any other keyword."""
         given = {k: v for k, v in (("tangent", tangent), ("cotangent", cotangent)) if v is not None}
         wanted = self._request.directions
         if wanted is None:
             if given:
                 raise TypeError(f"{self.operator} takes no {next(iter(given))}=")
             return []
-        keyword, nodes = wanted
+        keyword, _ = wanted
         if set(given) != {keyword}:
             raise TypeError(f"{self.operator} is called as d(*inputs, {keyword}=...)")
-        names = self.wrt if keyword == "tangent" else tuple(str(k) for k in range(len(nodes)))
-        parts = _parts(given[keyword], names, keyword)
-        return [_array(p, f"{keyword} for {n}", node.shape, self._dtype) for p, n, node in zip(parts, names, nodes, strict=True)]
+        return _parts(given[keyword], self._direction_names(), keyword)
+
+    def _direction_names(self) -> tuple[str, ...]:
+        return tuple(map(str, range(len(self._direction_nodes)))) if self.operator is Operator.VJP else self.wrt
+
+    def _directions(self, tangent: Any, cotangent: Any) -> list[Array]:
+        """The call's tangent or cotangent as one array for each node it belongs to."""
+        parts = self._direction_parts(tangent, cotangent)
+        keyword = "tangent" if cotangent is None else "cotangent"
+        named = zip(parts, self._direction_names(), self._direction_nodes, strict=True) if parts else ()
+        return [_array(p, f"{keyword} for {n}", node.shape, self._dtype) for p, n, node in named]
 
     def _joint_batch(self, batches: Sequence[Shape]) -> Shape:
         try:

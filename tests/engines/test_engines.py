@@ -206,6 +206,24 @@ def test_arrays_as_numpy_takes_them_and_any_others_give_the_same():
         d(np.ones(4), 2.0)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "llvm", "jax"])
+@pytest.mark.parametrize("operator", ["jvp", "vjp", "hvp"])
+def test_directions_as_arrays_and_any_others_give_the_same(operator, engine):
+    f = function([v, x], total(exp(v) * v) * x * x) if operator == "hvp" else function([v, x], [total(exp(v)) * x, v * x])
+    at, t = (np.linspace(-1, 1, 5), 2.0), (np.linspace(0, 1, 5), 0.5)
+    given = {"cotangent": t[::-1]} if operator == "vjp" else {"tangent": t}
+    d, truth = prepare(f, operator, engine=engine), prepare(f, operator, engine="numpy")([list(at[0])], [at[1]], **given)
+    for how in (given, {k: [np.asarray(p).tolist() for p in parts] for k, parts in given.items()}):
+        for mine, right in zip(d(*at, **how), truth, strict=True):
+            np.testing.assert_allclose(mine, right[0], rtol=1e-14)
+    with pytest.raises(TypeError, match=rf"{operator} is called as d"):
+        d(*at)
+    with pytest.raises(TypeError, match=rf"{operator} is called as d"):
+        d(*at, tangent=t, cotangent=t)
+    with pytest.raises(ShapeError, match=f"{next(iter(given))} for .*: expected shape"):
+        d(*at, **{k: [np.ones(3), np.ones(3)] for k in given})
+
+
 def test_choices_of_numbers_divide_as_numpy_does():
     f = function([x, y], 1.0 / where(x > 0, 0.0, y) + 1.0 / where(x > 0, y, -0.0))
     for engine in EXACT:

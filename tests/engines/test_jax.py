@@ -175,6 +175,8 @@ def test_raw_arrays_of_other_shapes_and_types_are_batches_conversions_or_errors(
         d(*_on_device(np.ones(3), 2.0))
     with pytest.raises(ShapeError, match="batch=False"):
         gradient(function([v], total(exp(v))), engine="jax", raw=True, batch=False)(*_on_device(np.ones((2, 4))))
+    hv = prepare(function([v], total(exp(v))), "hvp", engine="jax", raw=True)
+    assert np.asarray(hv(*_on_device(np.zeros(4)), tangent=_on_device(np.arange(4.0))[0])).tolist() == [0.0, 1.0, 2.0, 3.0]
     with pytest.raises(TypeError, match="gradient takes no tangent="):
         d(*_on_device(np.ones(4), 2.0), tangent=1.0)
 
