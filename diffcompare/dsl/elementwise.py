@@ -14,7 +14,7 @@ import numpy as np
 
 from .accuracy import PROMISE, Bound, Path
 from .constants import constant, literal
-from .core import CONSTANT, FUNCTIONS, REAL, Expr, Primitive, intern
+from .core import CONSTANT, FUNCTIONS, PRIMITIVES, REAL, Expr, Primitive, intern
 from .shapes import joint_shape
 from .structural import broadcast, broadcast_
 
@@ -173,12 +173,17 @@ class Elementwise(Primitive):
     def vjp(self, node: Expr, cotangent: Expr, wild: bool = False) -> Sequence[Expr | None]:
         """The cotangents of the arguments; wild: whether the cotangent may be infinite."""
         wild = wild or self.singular(node)
-        return [None if p is None else times(p, cotangent, wild) for p in self.derivatives(node)]
+        partials = (None,) * self.arity if self.partials is None else self.partials(node, *node.args)
+        return [None if p is None else times(p, cotangent, wild) for p in partials]
 
 
 def times(partial: Expr | float, tangent: Expr, wild: bool) -> Expr:
     """A partial times a tangent or cotangent; where one may be infinite, an exact zero in the other wins."""
-    return FUNCTIONS["chain_mul" if wild and isinstance(partial, Expr) else "mul"](partial, tangent)
+    if type(partial) is Expr:
+        return PRIMITIVES["chain_mul" if wild else "mul"].apply((partial, tangent))
+    if partial == 1.0 and tangent.dtype is REAL:
+        return tangent  # as the product would be simplified
+    return FUNCTIONS["mul"](partial, tangent)
 
 
 def number(node: Expr) -> float | None:

@@ -32,15 +32,19 @@ def postorder(roots: Iterable[Expr], stop: Mapping[Expr, Any] | None = None) -> 
 
 def rebuild(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:
     """The roots with some nodes replaced by others of the same shape."""
-    new: dict[Expr, Expr] = {}
+    new: dict[Expr, Expr] = dict(replacements)
     for node in postorder(roots, stop=replacements):
-        if node in replacements:
-            new[node] = replacements[node]
-        elif all(new[a] is a for a in node.args):
-            new[node] = node
-        else:
-            new[node] = node.primitive.apply([new[a] for a in node.args], node.params)
+        if node not in replacements:
+            new[node] = with_arguments(node, new)
     return [new[root] for root in roots]
+
+
+def with_arguments(node: Expr, new: Mapping[Expr, Expr]) -> Expr:
+    """The node with new arguments in place of its own; itself where all are its own."""
+    for a in node.args:
+        if new[a] is not a:
+            return node.primitive.apply([new[a] for a in node.args], node.params)
+    return node
 
 
 def free_inputs(roots: Iterable[Expr]) -> list[Expr]:
@@ -54,7 +58,7 @@ def flatten(roots: Sequence[Expr]) -> tuple[list[tuple[Any, ...]], list[int]]:
     instructions: list[tuple[Any, ...]] = []
     for node in postorder(roots):
         position[node] = len(instructions)
-        instructions.append((node.primitive, tuple(position[a] for a in node.args), node.params, node.shape, node.dtype))
+        instructions.append((node.primitive, tuple([position[a] for a in node.args]), node.params, node.shape, node.dtype))
     return instructions, [position[root] for root in roots]
 
 
@@ -66,7 +70,7 @@ def unflatten(flat: tuple[list[tuple[Any, ...]], list[int]]) -> list[Expr]:
         if primitive is INPUT and params[1] != 0:
             nodes.append(fresh(params[0], shape, dtype))
         else:
-            nodes.append(intern(primitive, tuple(nodes[p] for p in positions), params, shape, dtype))
+            nodes.append(intern(primitive, tuple([nodes[p] for p in positions]), params, shape, dtype))
     return [nodes[r] for r in roots]
 
 

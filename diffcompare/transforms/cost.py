@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..dsl.composite import Reduction
 from ..dsl.contraction import Einsum
-from ..dsl.core import CONSTANT, INPUT, Expr
+from ..dsl.core import CONSTANT, INPUT, Expr, Primitive
 from ..dsl.elementwise import Elementwise
 from ..dsl.function import Function
 from ..dsl.shapes import size_of
@@ -69,9 +69,14 @@ def cost(function: Function) -> Cost:
     outputs = lower(function.outputs)
     order = evaluation_order(outputs)
     count: Counter[str] = Counter()
+    scalar: Counter[Primitive] = Counter([n.primitive for n in order if not n.shape])
+    for primitive, n in scalar.items():
+        if isinstance(primitive, Elementwise):
+            count[primitive.name] += n
     for node in order:
-        for kind, n in operations(node):
-            count[kind] += n
+        if node.shape or not isinstance(node.primitive, Elementwise):
+            for kind, n in operations(node):
+                count[kind] += n
     return Cost({k: n for k, n in sorted(count.items()) if n}, _peak(order, outputs))
 
 
@@ -101,22 +106,25 @@ def _peak(order: Sequence[Expr], outputs: Sequence[Expr]) -> int:
             last[a] = k
     for o in outputs:
         last[o] = len(order)
-    for k, node in reversed(list(enumerate(order))):
-        if not _owns(node):  # a view keeps the memory of its argument
-            for a in node.args:
-                last[a] = max(last[a], last.get(node, k))
+    owns = {p: _owns(p) for p in {n.primitive for n in order}}
+    views = [(k, node) for k, node in enumerate(order) if node.args and not owns[node.primitive]]
+    for k, node in reversed(views):  # a view keeps the memory of its argument
+        for a in node.args:
+            last[a] = max(last[a], last.get(node, k))
     live = peak = 0
     dying: dict[int, int] = {}
     for k, node in enumerate(order):
-        if _owns(node):
-            live += node.size
+        if owns[node.primitive]:
+            size = node.size if node.shape else 1
+            live += size
             peak = max(peak, live)
             end = last.get(node, k)
-            dying[end] = dying.get(end, 0) + node.size
-        live -= dying.pop(k, 0)
+            dying[end] = dying.get(end, 0) + size
+        if k in dying:
+            live -= dying.pop(k)
     return peak
 
 
-def _owns(node: Expr) -> bool:
-    """Whether a node takes memory of its own."""
-    return node.primitive not in (INPUT, CONSTANT) and not (isinstance(node.primitive, Structural) and node.primitive.view)
+def _owns(primitive: Primitive) -> bool:
+    """Whether its nodes take memory of their own."""
+    return primitive not in (INPUT, CONSTANT) and not (isinstance(primitive, Structural) and primitive.view)

@@ -19,13 +19,17 @@ def tangents(outputs: Sequence[Expr], seeds: Mapping[Expr, Expr]) -> list[Expr |
     wild: set[Expr] = set()
     for node in postorder(outputs, stop=seeds):
         incoming = [tangent.get(a) for a in node.args]
-        if all(t is None for t in incoming):
+        for t in incoming:
+            if t is not None:
+                break
+        else:
             continue
-        may_be_infinite = any(a in wild for a in node.args)
-        result = node.primitive.jvp(node, incoming, may_be_infinite)
+        primitive = node.primitive
+        may_be_infinite = not wild.isdisjoint(node.args)
+        result = primitive.jvp(node, incoming, may_be_infinite)
         if result is not None:
             tangent[node] = result
-            if may_be_infinite or (isinstance(node.primitive, Elementwise) and node.primitive.singular(node)):
+            if may_be_infinite or (isinstance(primitive, Elementwise) and primitive.singular(node)):
                 wild.add(node)
     return [tangent.get(o) for o in outputs]
 

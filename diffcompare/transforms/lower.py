@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter, is_
+from operator import attrgetter
 
 from ..dsl.arithmetic import pow_
 from ..dsl.composite import Composite
 from ..dsl.core import Expr, Primitive
 from ..dsl.elementwise import Elementwise, number
-from ..dsl.walk import postorder
+from ..dsl.walk import postorder, with_arguments
 
 
 def lower(outputs: Sequence[Expr], keep: Callable[[Expr], bool] = lambda node: False) -> list[Expr]:
@@ -27,14 +27,7 @@ def lower(outputs: Sequence[Expr], keep: Callable[[Expr], bool] = lambda node: F
             return results
         new: dict[Expr, Expr] = {}
         for node in order:
-            mine = node.args
-            args = [new[a] for a in mine]
-            if node in written:
-                new[node] = _expansion(node, args)
-            elif all(map(is_, args, mine)):
-                new[node] = node
-            else:
-                new[node] = node.primitive.apply(args, node.params)
+            new[node] = _expansion(node, [new[a] for a in node.args]) if node in written else with_arguments(node, new)
         results = [new[r] for r in results]
 
 

@@ -8,6 +8,7 @@ the evaluation of smooth functions (softplus is written with maximum and abs) ar
 from __future__ import annotations
 
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..dsl.composite import Reduction
 from ..dsl.core import Expr, Primitive, collector_paused
 from ..dsl.elementwise import Elementwise, Partial
 from ..dsl.function import Function
-from ..dsl.walk import postorder
+from ..dsl.walk import with_arguments
 from ..errors import DiffCompareError, DomainError
 
 POLICIES = ("convention", "nan", "raise")
@@ -32,13 +33,16 @@ def at_kinks(function: Function, policy: str) -> Function:
         raise DiffCompareError(f"nonsmooth={policy!r} is not known; there are: {', '.join(POLICIES)}")
     if policy == "convention":
         return function
+    order = function.order
+    occurring = {p: guarded(p, policy) for p in set(map(attrgetter("primitive"), order))}
+    kinked = {p: other for p, other in occurring.items() if other is not p}
+    if not kinked:
+        return function
     new: dict[Expr, Expr] = {}
     with collector_paused():
-        for node in postorder(function.outputs):
-            args = [new[a] for a in node.args]
-            primitive = guarded(node.primitive, policy)
-            same = primitive is node.primitive and all(a is b for a, b in zip(args, node.args, strict=True))
-            new[node] = node if same else primitive.apply(args, node.params)
+        for node in order:
+            primitive = kinked.get(node.primitive)
+            new[node] = with_arguments(node, new) if primitive is None else primitive.apply([new[a] for a in node.args], node.params)
     return function.with_outputs([new[o] for o in function.outputs])
 
 

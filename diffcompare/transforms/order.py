@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
 from ..dsl.core import Expr
 from ..dsl.walk import postorder
@@ -18,40 +18,42 @@ def evaluation_order(roots: Iterable[Expr]) -> list[Expr]:
     """
     roots = list(roots)
     size = _log_tree_sizes(roots)
-
-    def ordered(args: tuple[Expr, ...]) -> Iterator[Expr]:
-        if len(args) < 2 or (len(args) == 2 and size[args[0]] >= size[args[1]]):
-            return iter(args)
-        return iter(sorted(args, key=lambda a: -size[a]))
-
     order: list[Expr] = []
-    seen: set[Expr] = set()
-    for root in ordered(tuple(roots)):
-        if root in seen:
+    done: set[Expr] = set()
+    stack = list(_last_first(roots, size))
+    while stack:
+        node = stack.pop()
+        if node in done:
             continue
-        seen.add(root)
-        stack = [(root, ordered(root.args))]
-        while stack:
-            node, arguments = stack[-1]
-            for argument in arguments:
-                if argument not in seen:
-                    seen.add(argument)
-                    stack.append((argument, ordered(argument.args)))
-                    break
-            else:
-                order.append(node)
-                stack.pop()
+        if done.issuperset(node.args):
+            done.add(node)
+            order.append(node)
+        else:
+            stack.append(node)
+            stack.extend(_last_first(node.args, size))
     return order
+
+
+def _last_first(args: Sequence[Expr], size: dict[Expr, float]) -> Sequence[Expr]:
+    """The arguments from the one that comes last to the first, that of the largest tree; of equal ones in their order."""
+    if len(args) == 2:
+        a, b = args
+        return (b, a) if size[a] >= size[b] else args
+    return args if len(args) == 1 else sorted(args, key=lambda a: -size[a])[::-1]
 
 
 def _log_tree_sizes(roots: list[Expr]) -> dict[Expr, float]:
     """The logarithm of how many nodes each expression would have, written out as a tree: the number itself overflows."""
     size: dict[Expr, float] = {}
+    log1p, exp = math.log1p, math.exp
     for node in postorder(roots):
         total = 0.0
         for a in node.args:
             part = size[a]
-            less = min(total, part) - max(total, part)
-            total = max(total, part) + (math.log1p(math.exp(less)) if less > -40 else 0.0)
+            if part > total:
+                total, part = part, total
+            less = part - total
+            if less > -40:
+                total += log1p(exp(less))
         size[node] = total
     return size

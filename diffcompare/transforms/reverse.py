@@ -8,6 +8,7 @@ Guards pass through elementwise functions and rearrangements; a contraction of s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -40,27 +41,35 @@ def cotangents(outputs: Sequence[Expr], seeds: Sequence[Expr | None], wrt: Seque
     total: dict[Expr, Expr] = {}
     targets = set(wrt)
     for node in reversed(order):
-        if node not in terms:
+        mine = terms.pop(node, None)
+        if mine is None:
             continue
-        cotangent, guard, wild = _join(terms.pop(node))
+        cotangent, guard, wild = mine[0] if len(mine) == 1 else _join(mine)
         if node in targets:
             total[node] = cotangent
         if not node.args:
             continue
-        singular = isinstance(node.primitive, Elementwise) and node.primitive.singular(node)
-        for i, (argument, part) in enumerate(zip(node.args, node.primitive.vjp(node, cotangent, wild), strict=True)):
+        primitive = node.primitive
+        elementwise = isinstance(primitive, Elementwise)
+        plain = guard is None and primitive is not choose
+        parts = primitive.vjp(node, cotangent, wild)
+        wild = wild or (isinstance(primitive, Elementwise) and primitive.singular(node))
+        for i, (argument, part) in enumerate(zip(node.args, parts, strict=True)):
             if part is not None and argument in active:
-                below = None if guard is None and node.primitive.name != "where" else _guard_below(node, i, guard)
-                masked = guard is not None and isinstance(node.primitive, Elementwise) and part is not cotangent
-                term = choose(guard, part, 0.0) if masked else part
-                terms.setdefault(argument, []).append((term, below, wild or singular))
+                below = None if plain else _guard_below(node, i, guard)
+                masked = guard is not None and elementwise and part is not cotangent
+                term = (choose(guard, part, 0.0) if masked else part), below, wild
+                if argument in terms:
+                    terms[argument].append(term)
+                else:
+                    terms[argument] = [term]
     return [total.get(node) for node in wrt]
 
 
 def _depending(order: Sequence[Expr], wrt: Sequence[Expr]) -> set[Expr]:
     active = set(wrt)
     for node in order:
-        if any(a in active for a in node.args):
+        if not active.isdisjoint(node.args):
             active.add(node)
     return active
 
@@ -68,7 +77,7 @@ def _depending(order: Sequence[Expr], wrt: Sequence[Expr]) -> set[Expr]:
 def _guard_below(node: Expr, i: int, guard: Guard) -> Guard:
     """The guard of argument i of a node whose own is `guard`."""
     primitive = node.primitive
-    if primitive.name == "where":
+    if primitive is choose:
         taken = node.args[0] if i == 1 else logical_not(node.args[0])
         return taken if guard is None else logical_and(guard, taken)
     if isinstance(primitive, Elementwise) or guard is None:
@@ -84,11 +93,15 @@ def _join(terms: list[Term]) -> Term:
     guard: Guard = terms[0][1]
     for _, other, _ in terms[1:]:
         guard = None if guard is None or other is None else logical_or(guard, other)
-    values = _gathered([value for value, _, _ in terms])
+    values = [value for value, _, _ in terms]
+    for value in values:
+        if value.primitive is scatter:
+            values = _gathered(values)
+            break
     total = values[0]
     for value in values[1:]:
         total = total + value
-    return total, guard, any(wild for _, _, wild in terms)
+    return total, guard, any(map(itemgetter(2), terms))
 
 
 def _gathered(values: list[Expr]) -> list[Expr]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ def scalarize(function: Function, limit: int = LIMIT, named: bool = False) -> Fu
     Raises TooLarge beyond `limit` scalar operations; Unsupported for an array function without a native entry form
     (lower the function first).
     """
+    if not named and len(function.order) <= limit and is_scalar(function):
+        return Function(function.name, function.inputs, function.outputs, function.single and len(function.outputs) == 1)
     values: dict[Expr, Array] = {i: _entries(i) for i in function.inputs}
     inputs = [e for i in function.inputs for e in values[i].flat]
     count = 0
@@ -41,6 +44,12 @@ def scalarize(function: Function, limit: int = LIMIT, named: bool = False) -> Fu
                 raise TooLarge(f"{function.name}: more than {limit} scalar operations when every array entry is written out")
     outputs = [written(e) for o in function.outputs for e in values[o].flat]
     return Function(function.name, inputs, outputs, function.single and len(outputs) == 1)
+
+
+def is_scalar(function: Function) -> bool:
+    """Whether all is written in functions of scalars already."""
+    primitives, shapes = zip(*map(attrgetter("primitive", "shape"), (*function.inputs, *function.order)), strict=True)
+    return not any(shapes) and all(p is INPUT or p is CONSTANT or isinstance(p, Elementwise) for p in set(primitives))
 
 
 def _entries(node: Expr) -> Array:
