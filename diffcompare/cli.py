@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 from enum import StrEnum
@@ -84,14 +85,31 @@ class Kind(StrEnum):
 
 def main() -> None:
     """Run the command line; a question that cannot be asked is one line on standard error and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal of ASCII gets question marks
     try:
         app()
     except DiffCompareError as error:
         _complain(str(error))
     except OSError as error:
-        if error.filename is None:
+        if error.errno is None:
             raise
-        _complain(f"{error.filename}: {error.strerror}")
+        _complain(f"{error.filename or 'the output'}: {error.strerror}")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"diffcompare {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """What belongs to no command."""
 
 
 def _complain(message: str) -> None:

@@ -276,8 +276,10 @@ def _entries(name: str) -> list[Problem | Family]:
         return tagged
     found = [e for n, e in known.items() if fnmatch.fnmatchcase(n, name)]
     if not found:
-        near = difflib.get_close_matches(name, known, n=3) or [n for n, e in known.items() if CORE in e.tags]
-        raise DiffCompareError(f"there is no problem {name!r}; did you mean {', '.join(near)}?")
+        near = difflib.get_close_matches(name, known, n=3)
+        core = ", ".join(n for n, e in known.items() if CORE in e.tags)
+        hint = f"did you mean {', '.join(near)}?" if near else f"those of the core are {core}; `diffcompare list problems` has all"
+        raise DiffCompareError(f"there is no problem {_clip(repr(name))}; {hint}")
     return found
 
 

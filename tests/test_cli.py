@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import diffcompare as dc
 from diffcompare.measure.record import read
 
 SEED = "x**2*y + y + 2"
@@ -85,6 +86,14 @@ def test_a_problem_is_asked_by_name_and_a_text_of_arrays_by_its_point() -> None:
         (("compare", "__import__('os').system('true')", "--at", "x=1"), "error"),
         (("report", "nosuch"), "no problem 'nosuch'"),
         (("report", "tag:nosuch"), "no problem has the tag 'nosuch'; the tags are"),
+        (("compare", "rosenbrok"), "give the point: --at rosenbrok=1; or did you mean the problem rosenbrock?"),
+        (("compare", "x", "--at", "x=0x1p5000"), "x: 0x1p5000 is beyond the largest float"),
+        (("compare", "x", "--at", f"x={'[' * 40}1{']' * 40}"), "x: an input has at most 16 axes, got 40"),
+        (("audit", "--function", "tanh", "--seed", "-1"), "a seed is a whole number from 0, got -1"),
+        (("audit", "--function", "tanh", "--points", "10000000000"), "at least one point and at most 1000000, got 10000000000"),
+        (("train", "iris_ml"), "there is no model 'iris_ml'; did you mean iris_mlp? models are breast_cancer_logistic"),
+        (("train", "nosuch"), "there is no model 'nosuch'; models are breast_cancer_logistic"),
+        (("report", "nosuch"), "those of the core are black_scholes, helmholtz"),
         (("compare", "tag:core"), "tag:core means"),
         (("list", "engines", "numpy"), "patterns choose among problems, not engines"),
         (("report", "seed_polynomial", "--timeout", "0"), "timeout_s"),
@@ -99,6 +108,35 @@ def test_bad_input_is_one_clear_error_without_a_traceback(arguments: tuple[str, 
     assert message in ran.stderr
     assert "Traceback" not in ran.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_version() -> None:
+    ran = run("--version")
+    assert (ran.returncode, ran.stdout) == (0, f"diffcompare {dc.__version__}\n")
+
+
+def test_a_module_that_python_cannot_read_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    ran = run("check", "broken:f", "--gradient", "broken:g", "--at", "1", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (2, "error: importing broken raised SyntaxError: invalid syntax (broken.py, line 1)\n")
+
+
+def test_a_terminal_of_ascii_gets_question_marks() -> None:
+    command = [sys.executable, "-P", "-m", "diffcompare", "list", "functions"]
+    ran = subprocess.run(command, env={**environment(), "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.isascii() and b"?" in ran.stdout
+
+
+FULL = Path(os.devnull).with_name("full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_line() -> None:
+    with FULL.open("w") as full:
+        command = [sys.executable, "-P", "-m", "diffcompare", "list", "functions"]
+        ran = subprocess.run(command, env=environment(), stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False)
+    assert (ran.returncode, ran.stderr) == (2, "error: the output: No space left on device\n")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -121,7 +121,8 @@ def _parameters(f: Any) -> list[str]:
 def raised(error: BaseException) -> str:
     """What was raised, and on which line of the user's file."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    place = f" ({Path(last.filename).name}, line {last.lineno})" if last.filename != __file__ else ""
+    elsewhere = last.filename != __file__ and not last.filename.startswith("<frozen")  # importlib, on a syntax error
+    place = f" ({Path(last.filename).name}, line {last.lineno})" if elsewhere else ""
     return f"raised {type(error).__name__}: {error}{place}"
 
 

@@ -176,14 +176,23 @@ def bind(function: str, names: Sequence[str], args: Sequence[Any], named: Mappin
     return [values[n] for n in names]
 
 
+AXES = 16
+"""Of one input; operations on two arrays with their derivatives' axes are limited to 32."""
+
+
 def symbol(name: str, shape: Any = ()) -> Expr:
     """An input: a real number, or an array of them of this shape. Equal names and shapes are one symbol.
 
-    Raises DiffCompareError for a name that is no identifier, ShapeError for what is no shape.
+    Raises DiffCompareError for a name that is no identifier, ShapeError for what is no shape, or one of more than AXES axes.
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise DiffCompareError(f"a symbol's name is an identifier such as x or theta_1, got {name!r}")
-    return input_(name, as_shape(shape))
+    sizes = as_shape(shape)
+    if len(sizes) > AXES:
+        raise ShapeError(
+            f"{name}: an input has at most {AXES} axes, got {len(sizes)}: a Hessian has twice as many, NumPy's arrays up to 64"
+        )
+    return input_(name, sizes)
 
 
 def symbols(names: str | Sequence[str], shape: Any = ()) -> tuple[Expr, ...]:

@@ -104,7 +104,9 @@ def _number(name: str, value: str) -> Any:
         return array.astype(np.float64)
     try:
         return float.fromhex(value) if value.lower().lstrip("+-").startswith("0x") else float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        raise DiffCompareError(f"{name}: {_clip(value)} is beyond the largest float, 0x1.fffffffffffffp+1023") from None
+    except ValueError:
         raise DiffCompareError(f"{name}: {_clip(value) or 'nothing'!r} is not a number") from None
 
 

@@ -170,13 +170,19 @@ def subnormals(interval: Interval, rng: np.random.Generator, count: int) -> Arra
 # --- a function's sample ---
 
 
+MOST = 1_000_000
+"""Points of one function; to certify each takes microseconds to milliseconds."""
+
+
 def sample(primitive: Elementwise, count: int = 400, seed: int = 0) -> Sample:
     """About `count` random points of the function's domain, and beside them those of the strata that are listed, not drawn.
 
     The same for the same primitive, count and seed. For one or two arguments; raises DiffCompareError for more.
     """
-    if not isinstance(count, int) or count < 1:
-        raise DiffCompareError(f"a sample has at least one point, got {count!r}")
+    if not isinstance(count, int) or not 1 <= count <= MOST:
+        raise DiffCompareError(f"a sample has at least one point and at most {MOST}, got {count!r}")
+    if not isinstance(seed, int) or seed < 0:
+        raise DiffCompareError(f"a seed is a whole number from 0, got {seed!r}")
     if primitive.arity not in (1, 2):
         raise DiffCompareError(f"{primitive.name} takes {primitive.arity} arguments: samples are drawn for one or two")
     rng = np.random.default_rng([seed, zlib.crc32(primitive.name.encode())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 from ..dsl.grammar import parse
@@ -30,7 +31,9 @@ def subject(function: str, at: str | None, point: str | None) -> tuple[Any, Any]
     shapes = {} if where is None else {n: getattr(v, "shape", ()) for n, v in where.items()}
     parsed = parse(function, inputs=shapes) if any(shapes.values()) else parse(function)
     if where is None and parsed.names:
-        raise DiffCompareError(f"give the point: --at {','.join(f'{n}=1' for n in parsed.names[:5])}")
+        near = get_close_matches(function.strip(), library(), n=1) if function.strip().isidentifier() else []
+        hint = f"; or did you mean the problem {near[0]}?" if near else ""
+        raise DiffCompareError(f"give the point: --at {','.join(f'{n}=1' for n in parsed.names[:5])}{hint}")
     return parsed, where
 
 

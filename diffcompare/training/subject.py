@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ def find_model(problem: Any) -> Model:
         if isinstance(entry, Family) and "samples" in entry.sizes:
             problem = entry(samples=min(USUAL, entry.sizes["samples"].most))
         else:
+            name = problem.partition("(")[0].strip()
+            if name.isidentifier() and name not in library():
+                near = get_close_matches(name, _models(), n=1)
+                guess = f"did you mean {near[0]}? " if near else ""
+                raise DiffCompareError(f"there is no model {name!r}; {guess}models are {', '.join(_models())}")
             found = find(problem)
             if len(found) > 1:
                 raise DiffCompareError(
@@ -32,9 +38,12 @@ def find_model(problem: Any) -> Model:
                 )
             (problem,) = found
     if not isinstance(problem, Model):
-        models = ", ".join(n for n, e in library().items() if "learning" in e.tags and "samples" in getattr(e, "sizes", {}))
-        raise DiffCompareError(f"{getattr(problem, 'name', problem)} has no samples to learn from; models are {models}")
+        raise DiffCompareError(f"{getattr(problem, 'name', problem)} has no samples to learn from; models are {', '.join(_models())}")
     return problem
+
+
+def _models() -> list[str]:
+    return [n for n, e in library().items() if "learning" in e.tags and "samples" in getattr(e, "sizes", {})]
 
 
 class Parameters:

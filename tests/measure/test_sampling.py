@@ -161,7 +161,7 @@ def test_texts_of_points() -> None:
 
 
 def test_what_cannot_be_sampled_is_refused() -> None:
-    with pytest.raises(DiffCompareError, match="at least one point, got 0"):
+    with pytest.raises(DiffCompareError, match="at least one point and at most 1000000, got 0"):
         sample(primitive("sin"), 0)
     with pytest.raises(DiffCompareError, match="where takes 3 arguments"):
         sample(primitive("where"))
