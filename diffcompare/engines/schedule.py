@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..dsl.core import CONSTANT, INPUT, Expr
 from ..dsl.function import Function
+from ..transforms.guards import without_idle_guards
 from ..transforms.lower import lower
 from ..transforms.order import evaluation_order
 from ..transforms.products import pairwise
@@ -39,7 +40,7 @@ def schedule(function: Function, keep: Callable[[Expr], bool] = lambda node: Fal
     outputs = lower(function.outputs, keep)
     order = evaluation_order(outputs)
     if len(order) <= SOURCE_LIMIT:
-        fewer = tidied(pairwise(outputs))
+        fewer = tidied(without_idle_guards(pairwise(outputs)))
         if any(a is not b for a, b in zip(fewer, outputs, strict=True)):
             outputs, order = fewer, evaluation_order(fewer)
     depends = _dependencies(order, function.inputs)

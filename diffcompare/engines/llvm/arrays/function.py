@@ -15,6 +15,7 @@ import numpy as np
 from ....dsl.core import Expr
 from ....dsl.function import Function
 from ....transforms.cost import cost
+from ....transforms.guards import without_idle_guards
 from ....transforms.products import pairwise as pairwise_products
 from ....transforms.tidy import tidied
 from ...base import Array, Compiled
@@ -54,7 +55,7 @@ def as_arrays(
     entries: compiles it written out entry by entry. Batches of small functions with reductions go there: a vector holds an
     entry of several points, where a sum over a short array would leave most of it empty.
     """
-    outputs = tidied(pairwise_products(lowered.outputs, sums=True))
+    outputs = tidied(without_idle_guards(pairwise_products(lowered.outputs, sums=True)))
     plan = schedule(lowered.with_outputs(outputs), keep)
     operations = cost(lowered).operations + sum(n.size for n in (*lowered.inputs, *outputs))
     if len(plan.body) > NODES or operations <= ENTRIES_A_NODE * len(plan.body):
