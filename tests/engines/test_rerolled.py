@@ -29,7 +29,7 @@ Step = Callable[[list[Expr]], list[Expr]]
 
 
 def taped(f: Function) -> Tape:
-    made = tape_of(f.inputs, f.order, f.outputs)
+    made = tape_of(f)
     assert made is not None
     return made
 

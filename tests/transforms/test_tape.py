@@ -47,7 +47,7 @@ def plain_problems() -> list[Problem]:
 
 
 def taped(f: Function) -> Tape:
-    made = tape_of(f.inputs, f.order, f.outputs)
+    made = tape_of(f)
     assert made is not None
     return made
 
@@ -126,7 +126,7 @@ def test_functions_that_a_tape_cannot_take_are_the_graphs():
     assert reverse.gradient(taped(function([x, y], sin(x))), [1], False) is None  # depends on none of them
     assert reverse.gradient(taped(function([x, y], x)), [0], False) is None
     (v,) = symbols("v", (3,))
-    assert tape_of([v], [v], [v]) is None
+    assert tape_of(function([v], v)) is None
 
 
 def test_equal_operations_are_computed_once_and_idle_ones_not_at_all():

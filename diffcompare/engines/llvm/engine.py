@@ -13,7 +13,6 @@ from typing import Any
 from ...dsl.core import Expr
 from ...dsl.elementwise import Elementwise
 from ...dsl.function import Function
-from ...dsl.walk import postorder
 from ...errors import Unsupported
 from ...transforms.lower import lower
 from ...transforms.nothing import unit
@@ -51,16 +50,16 @@ class LlvmEngine(Engine):
             import llvmlite  # noqa: F401
         except ImportError:
             raise Unsupported("engine llvm needs llvmlite, which is not installed: pip install 'diffcompare[llvm]'") from None
-        from .emit import has_kernel, has_named_kernel
+        from .emit import has_kernel
         from .target import target
 
-        keep = has_kernel(target())
-        if isinstance(function, Taped):
-            tape = lowered_tape(function.tape, has_named_kernel(target()))
+        if isinstance(function, Taped) or len(function.order) > OPTIMISED:
+            tape = self._tape(function)
             if tape is not None and len(tape.op) > OPTIMISED:
                 return self._by_tape(function, tape)
+        keep = has_kernel(target())
         lowered = function.with_outputs(lower(function.outputs, keep))
-        order = postorder(lowered.outputs)
+        order = lowered.order
         entries = partial(self._by_entries, function, lowered, order)
         if all(_is_scalar(node) for node in (*order, *lowered.inputs)) or any(node.primitive is unit for node in order):
             return entries()
@@ -76,17 +75,22 @@ class LlvmEngine(Engine):
 
         if not all(_is_scalar(node) for node in (*order, *scalars.inputs)):
             scalars = scalarize(scalars, LIMIT)
-            order = postorder(scalars.outputs)
+            order = scalars.order
         if sum(1 for node in order if node.args) <= OPTIMISED:
             return Kernel(function, schedule(scalars, has_kernel(target())), target(), self.threads)
-        keep = has_named_kernel(target())
-        whole = tape_of(scalars.inputs, order, scalars.outputs)
-        tape = whole and lowered_tape(whole, keep)
+        tape = self._tape(scalars)
         if tape is None:
-            outputs = lower(scalars.outputs, keep)
-            tape = tape_of(scalars.inputs, postorder(outputs), outputs)
+            tape = tape_of(scalars.with_outputs(lower(scalars.outputs, has_named_kernel(target()))))
         assert tape is not None  # all nodes are scalar functions
         return self._by_tape(function, tape)
+
+    def _tape(self, function: Function) -> Tape | None:
+        """The tape of a function, without composites; None where it has none or lowering is the graph's."""
+        from .emit import has_named_kernel
+        from .target import target
+
+        whole = tape_of(function)
+        return None if whole is None else lowered_tape(whole, has_named_kernel(target()))
 
     def _by_tape(self, function: Function, tape: Tape) -> Compiled:
         """A function of many operations: loops if it consists of loops, else a program for the interpreter."""

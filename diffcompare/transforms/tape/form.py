@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -50,6 +49,10 @@ class Tape:
         """An array indexed by values: the number given for each operation, each leaf itself."""
         return np.concatenate([operations, np.arange(len(self.op) - self.size, 0)])
 
+    def places(self, values: Ints) -> Ints:
+        """Values as indices from 0 of an array indexed by values."""
+        return np.where(values < 0, values + self.size, values)
+
     @cached_property
     def arity(self) -> Ints:
         """Of each kind."""
@@ -63,8 +66,11 @@ class Tape:
         return self.constants[j].dtype if j >= 0 else self.inputs[~value].dtype
 
 
-def tape_of(inputs: Sequence[Expr], order: Sequence[Expr], outputs: Sequence[Expr]) -> Tape | None:
-    """The tape of a function of scalars; order: its nodes, arguments before their users. None if some node is no scalar function."""
+def tape_of(function: Function) -> Tape | None:
+    """The tape of a function of scalars; None if some node is no scalar function."""
+    if isinstance(function, Taped):
+        return function.tape
+    inputs, order = function.inputs, function.order
     primitives, args, shapes = zip(*map(_parts, order), strict=True) if order else ((), (), ())
     kinds = tuple(p for p in dict.fromkeys(primitives) if p is not INPUT and p is not CONSTANT)
     if any(shapes) or any(i.shape for i in inputs) or not all(isinstance(p, Elementwise) for p in kinds):
@@ -88,9 +94,9 @@ def tape_of(inputs: Sequence[Expr], order: Sequence[Expr], outputs: Sequence[Exp
     flat = value[np.searchsorted(addresses, wanted)]
     first = np.cumsum(arity) - arity
     columns = [flat[first + np.minimum(j, arity - 1)] for j in range(int(arity.max(initial=1)))]
-    ends = [leaves[o] if o in leaves else int(value[np.searchsorted(addresses, id(o))]) for o in outputs]
+    ends = [leaves[o] if o in leaves else int(value[np.searchsorted(addresses, id(o))]) for o in function.outputs]
     table = np.array(columns, dtype=np.int64).reshape(len(columns), len(op))
-    return Tape(tuple(inputs), tuple(constants), scalars, op, table, np.array(ends, dtype=np.int64))
+    return Tape(inputs, tuple(constants), scalars, op, table, np.array(ends, dtype=np.int64))
 
 
 def expressions(tape: Tape) -> list[Expr]:

@@ -31,7 +31,7 @@ def gradient_of(function: Function, wrt: Sequence[Expr], value: bool, name: str)
     if len(function.order) < LARGE or len(function.outputs) != 1:
         return None
     with collector_paused():
-        tape = tape_of(function.inputs, function.order, function.outputs)
+        tape = tape_of(function)
         numbers = {node: j for j, node in enumerate(function.inputs)}
         made = None if tape is None else gradient(tape, [numbers[x] for x in wrt], value)
     return None if made is None else Taped(name, made, False)
@@ -154,7 +154,7 @@ def _fixed(tape: Tape, rules: Rules, state: Ints) -> tuple[dict[int, Expr], dict
     reached, of = state > 0, rules.alike.of
     awaited = np.zeros(tape.size, dtype=np.int64)
     for j, column in enumerate(tape.args):
-        awaited += np.bincount(column[reached & rules.passed[of, j]] % tape.size, minlength=tape.size)
+        awaited += np.bincount(tape.places(column[reached & rules.passed[of, j]]), minlength=tape.size)
     inputs = len(tape.inputs)
     output = int(tape.outputs[0])
     cotangent: dict[int, Expr] = {output: ONE}

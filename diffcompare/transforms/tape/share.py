@@ -56,7 +56,7 @@ def needed(tape: Tape) -> Tape:
     n = len(tape.op)
     uses = np.zeros(tape.size, dtype=np.int64)
     for column in (*tape.args, tape.outputs):
-        uses += np.bincount(column % tape.size, minlength=tape.size)
+        uses += np.bincount(tape.places(column), minlength=tape.size)
     idle = np.flatnonzero(uses[:n] == 0).tolist()
     if not idle:
         return tape

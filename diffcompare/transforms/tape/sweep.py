@@ -86,7 +86,7 @@ class Sweep:
         width = len(tape.args)
         found = np.flatnonzero(counts[:, ::-1].T)
         self.user, self.slot = n - 1 - found // width, found % width
-        self.target = tape.args[self.slot, self.user] % tape.size
+        self.target = tape.places(tape.args[self.slot, self.user])
         bits = max(len(found), 1).bit_length()
         key = np.sort((self.target << bits) | np.arange(len(found)))
         self.grouped = key & ((1 << bits) - 1)
