@@ -74,7 +74,7 @@ class JaxCompiled(Compiled):
         self.function = plan.function
         self._traced = traceable(plan, dtype)
         self._executables = Executables(self._spread, dtype, raw)
-        self.direct = self._executables.direct if raw else None
+        self.direct = self._executables.direct if raw else self._executables.from_numpy
         self.source = _source(plan)
 
     def _spread(self, *values: Any) -> list[Any]:
@@ -134,6 +134,18 @@ class Executables:
                 return None
         run = self._by_shapes.get(tuple([v.shape for v in values]))
         return None if run is None else run(*values)
+
+    def from_numpy(self, values: Sequence[Any]) -> list[Any] | None:
+        """The same from NumPy's arrays to such; scalars of float64 come back as floats."""
+        for v in values:
+            if type(v) is not np.ndarray or v.dtype != self._dtype:
+                return None
+        run = self._by_shapes.get(tuple([v.shape for v in values]))
+        if run is None:
+            return None
+        with x64(self._dtype):
+            results = run(*values)
+        return [np.array(r) if r.shape or self._dtype != np.float64 else float(r) for r in results]
 
 
 def x64(dtype: np.dtype[Any]) -> Any:
