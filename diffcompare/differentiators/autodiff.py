@@ -14,6 +14,7 @@ from ..dsl.function import Function
 from ..dsl.structural import sum as sum_over
 from ..transforms.forward import tangents, zero_like
 from ..transforms.reverse import cotangents
+from ..transforms.tape.forward import directional_of
 from ..transforms.tape.reverse import gradient_of
 from .base import Operator, Request
 from .graph import Derived, GraphDifferentiator, Seed, total
@@ -73,6 +74,10 @@ class Forward(_AutoDiff):
     def _directional(self, outputs: Sequence[Expr], wrt: Sequence[Expr], directions: Sequence[Expr]) -> list[Expr]:
         return forward_sweep(outputs, wrt, directions)
 
+    def _jvp(self, request: Request) -> Derived:
+        taped = directional_of(request.function, request.wrt, _directions(request), _name(request))
+        return super()._jvp(request) if taped is None else Derived(taped)
+
     def _jacobian(self, request: Request) -> Derived:
         plain = request.function.outputs if request.operator is Operator.VALUE_AND_GRADIENT else ()
         return columns(request, request.function.outputs, plain=plain)
@@ -111,7 +116,7 @@ class Reverse(_AutoDiff):
     def _jacobian(self, request: Request) -> Derived:
         f = request.function
         plain = list(f.outputs) if request.operator is Operator.VALUE_AND_GRADIENT else []
-        taped = gradient_of(f, request.wrt, bool(plain), f"{request.operator}_{f.name}")
+        taped = gradient_of(f, request.wrt, bool(plain), _name(request))
         if taped is not None:
             return Derived(taped)
         if _all_scalar(f.outputs):
@@ -126,6 +131,9 @@ class Reverse(_AutoDiff):
 
     def _hvp(self, request: Request) -> Derived:
         directions = _directions(request)
+        taped = directional_of(request.function, request.wrt, directions, _name(request), gradients=True)
+        if taped is not None:
+            return Derived(taped)
         gradient = reverse_sweep(request.function.outputs, [ONE], request.wrt)
         return _derived(request, forward_sweep(gradient, request.wrt, directions), directions)
 
@@ -158,8 +166,12 @@ def columns(request: Request, outputs: Sequence[Expr], directions: Sequence[Expr
 def _derived(
     request: Request, outputs: Sequence[Expr], extra: Sequence[Expr] = (), seeds: tuple[Seed, ...] = (), plain: int = 0
 ) -> Derived:
-    f = request.function
-    return Derived(Function(f"{request.operator}_{f.name}", (*f.inputs, *extra), outputs, False), seeds, plain)
+    return Derived(Function(_name(request), (*request.function.inputs, *extra), outputs, False), seeds, plain)
+
+
+def _name(request: Request) -> str:
+    """Of the derivative as a Function."""
+    return f"{request.operator}_{request.function.name}"
 
 
 def _directions(request: Request) -> tuple[Expr, ...]:

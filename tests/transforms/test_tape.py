@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from diffcompare.differentiate import gradient, prepare
-from diffcompare.differentiators.autodiff import ONE, reverse_sweep
+from diffcompare.differentiators.autodiff import ONE, forward_sweep, reverse_sweep
 from diffcompare.dsl import function, symbols
 from diffcompare.dsl.arithmetic import sqrt, where
 from diffcompare.dsl.constants import constant
-from diffcompare.dsl.core import PRIMITIVES, Expr
+from diffcompare.dsl.core import PRIMITIVES, Expr, fresh
 from diffcompare.dsl.elementary import cos, exp, log, sin, tanh
 from diffcompare.dsl.elementwise import Elementwise
 from diffcompare.dsl.function import Function
@@ -23,7 +23,7 @@ from diffcompare.dsl.walk import postorder
 from diffcompare.problem import Problem, library
 from diffcompare.transforms.lower import lower
 from diffcompare.transforms.scalarize import scalarize
-from diffcompare.transforms.tape import reverse
+from diffcompare.transforms.tape import forward, reverse
 from diffcompare.transforms.tape.form import Tape, Taped, expressions, tape_of
 from diffcompare.transforms.tape.lower import lowered
 from diffcompare.transforms.tape.reverse import gradient_of
@@ -72,6 +72,23 @@ def assert_same_gradient(f: Function, wrt: list[int], spare: int) -> None:
         assert_same(expressions(written), lower(expected))
 
 
+def assert_same_tangents(f: Function, wrt: list[int], spare: int) -> None:
+    """Of the function, and of its gradient where that is a tape."""
+    chosen = [f.inputs[j] for j in wrt]
+    directions = [fresh("direction") for _ in wrt]
+    made = forward.tangents(taped(f), wrt, directions)
+    assert made is not None
+    assert made.inputs == (*f.inputs, *directions)
+    expected = forward_sweep(f.outputs, chosen, directions)
+    assert_same(expressions(made), expected)
+    assert len(made.op) <= operations(expected) + spare
+    slopes = reverse.gradient(taped(f), wrt, False)
+    if slopes is not None:
+        second = forward.tangents(slopes, wrt, directions)
+        if second is not None:
+            assert_same(expressions(second), forward_sweep(reverse_sweep(f.outputs, [ONE], chosen), chosen, directions))
+
+
 @pytest.mark.parametrize("primitive", FUNCTIONS, ids=lambda p: p.name)
 def test_the_gradient_of_each_function_is_that_of_the_graph(primitive):
     choices = [(x, y, z), (x, x, x), (exp(x) * y, 2.5 + y, z * y), (x * y, -x, x), (x, constant(3.0), y), (constant(2.0), x, y)]
@@ -80,6 +97,7 @@ def test_the_gradient_of_each_function_is_that_of_the_graph(primitive):
         f = function([x, y, z], sqrt(e * e + x) * e + e / (x + y) - e + 3.0 * x)
         for wrt in ([0, 1, 2], [0], [1, 0]):
             assert_same_gradient(f, wrt, 2)
+            assert_same_tangents(f, wrt, 2)
 
 
 @pytest.mark.parametrize("problem", plain_problems(), ids=lambda p: p.name)
@@ -88,6 +106,7 @@ def test_the_gradient_of_each_problem_is_that_of_the_graph(problem):
     if any(node.shape for node in f.order):
         f = scalarize(f.with_outputs(lower(f.outputs, lambda node: not node.shape)))
     assert_same_gradient(f, list(range(len(f.inputs))), 2)
+    assert_same_tangents(f, [0], 2)
 
 
 def random_function(operations: int, seed: int) -> Function:
@@ -102,7 +121,9 @@ def random_function(operations: int, seed: int) -> Function:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_gradient_of_random_functions_is_that_of_the_graph(seed):
-    assert_same_gradient(random_function(120, seed), [0, 1, 2], 12)
+    f = random_function(120, seed)
+    assert_same_gradient(f, [0, 1, 2], 12)
+    assert_same_tangents(f, [2, 0], 12)
 
 
 def test_a_function_becomes_itself_again():
@@ -127,6 +148,19 @@ def test_functions_that_a_tape_cannot_take_are_the_graphs():
     assert reverse.gradient(taped(function([x, y], x)), [0], False) is None
     (v,) = symbols("v", (3,))
     assert tape_of(function([v], v)) is None
+
+
+def test_steps_and_choices_have_tangents_too():
+    f = function([x, y], [where(x < y, sin(x), abs(y) * x), PRIMITIVES["floor"](x) * y + PRIMITIVES["floor"](y), constant(2.0), y])
+    assert_same_tangents_of_all(f)
+    assert forward.tangents(taped(function([x], x)), [0], [fresh("direction")]) is None
+
+
+def assert_same_tangents_of_all(f: Function) -> None:
+    directions = [fresh("direction") for _ in f.inputs]
+    made = forward.tangents(taped(f), range(len(f.inputs)), directions)
+    assert made is not None
+    assert_same(expressions(made), forward_sweep(f.outputs, f.inputs, directions))
 
 
 def test_equal_operations_are_computed_once_and_idle_ones_not_at_all():
@@ -163,15 +197,19 @@ def test_large_gradients_go_by_tape_and_their_graph_is_made_when_asked_for(monke
     np.testing.assert_array_equal(np.asarray(d(*many)), np.asarray(plain(*many)))
 
 
-@pytest.mark.parametrize("operator", ["gradient", "value_and_gradient", "jacobian"])
+@pytest.mark.parametrize("operator", ["gradient", "value_and_gradient", "jacobian", "hvp", "jvp"])
 @pytest.mark.parametrize("engine", ["python", "numpy", "llvm"])
 def test_every_engine_takes_a_function_held_as_a_tape(operator, engine, monkeypatch):
     f = random_function(9000, 8)
-    d = prepare(f, operator, wrt="y", engine=engine)
+    method = "ad.forward" if operator == "jvp" else "ad.reverse"
+    d = prepare(f, operator, wrt="y", engine=engine, method=method)
     assert isinstance(d.function, Taped)
     monkeypatch.setattr(reverse, "LARGE", 10**9)
-    plain = prepare(f, operator, wrt="y", engine=engine)
-    np.testing.assert_array_equal(d(0.3, 0.2, 0.1), plain(0.3, 0.2, 0.1))
+    monkeypatch.setattr(forward, "LARGE", 10**9)
+    plain = prepare(f, operator, wrt="y", engine=engine, method=method)
+    assert not isinstance(plain.function, Taped)
+    along = {"tangent": 0.7} if d.operator in ("hvp", "jvp") else {}
+    np.testing.assert_array_equal(d(0.3, 0.2, 0.1, **along), plain(0.3, 0.2, 0.1, **along))
 
 
 def test_a_taped_function_is_a_function():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -44,6 +45,12 @@ class Tape:
     def size(self) -> int:
         """How many values there are."""
         return len(self.op) + len(self.inputs) + len(self.constants)
+
+    def with_inputs(self, further: Sequence[Expr]) -> Tape:
+        """The same function of further inputs, which it does not use, after its own."""
+        first, n = -len(self.inputs), len(further)
+        args, outputs = (np.where(values < first, values - n, values) for values in (self.args, self.outputs))
+        return Tape((*self.inputs, *further), self.constants, self.kinds, self.op, args, outputs)
 
     def by_value(self, operations: Ints) -> Ints:
         """An array indexed by values: the number given for each operation, each leaf itself."""

@@ -19,7 +19,7 @@ from ...dsl.function import Function
 from .form import Bools, Ints, Tape, Taped, tape_of
 from .share import needed, shared
 from .sweep import COTANGENT, ITSELF, Sweep
-from .templates import Likeness, Template, likeness, placeholder, template
+from .templates import Likeness, Template, depending, likeness, placeholder, template
 
 ONE = constant(1.0)
 LARGE = 1_000
@@ -44,7 +44,7 @@ def gradient(tape: Tape, wrt: Sequence[int], value: bool) -> Tape | None:
     """
     if not len(tape.op) or len(tape.outputs) != 1 or tape.outputs[0] < 0 or not all(type(k).vjp is Elementwise.vjp for k in tape.kinds):
         return None
-    varying = _varying(tape, wrt)
+    varying = depending(tape, wrt)
     alike = likeness(tape, varying)
     if alike is None or not varying[tape.outputs[0]]:
         return None
@@ -59,20 +59,6 @@ def gradient(tape: Tape, wrt: Sequence[int], value: bool) -> Tape | None:
     sweep = Sweep(tape, rules.templates, rule, rules.passed[alike.of].T, found[0])
     outputs = [sweep.value(int(tape.outputs[0]))] if value else []
     return needed(shared(sweep.written([*outputs, *(sweep.cotangent(~j) for j in wrt)])))
-
-
-def _varying(tape: Tape, wrt: Sequence[int]) -> Bools:
-    """For each value whether it depends on the inputs `wrt`."""
-    n = len(tape.op)
-    varying = np.zeros(tape.size, dtype=bool)
-    varying[:n] = True
-    varying[~np.asarray(wrt, dtype=np.int64)] = True
-    if varying[tape.args].any(axis=0).all():
-        return varying
-    depends = varying.tolist()
-    for k, args in enumerate(zip(*tape.args.tolist(), strict=True)):
-        depends[k] = any(map(depends.__getitem__, args))
-    return np.array(depends)
 
 
 class Rules:

@@ -63,6 +63,20 @@ def template(results: Sequence[Expr | None], args: Sequence[Expr], others: Mappi
     return Template(tuple(steps), tuple(None if r is None else known[r] for r in results))
 
 
+def depending(tape: Tape, wrt: Sequence[int], ending: Bools | None = None) -> Bools:
+    """For each value whether it depends on the inputs `wrt`; ending: operations that pass no dependence on."""
+    varying = np.zeros(tape.size, dtype=bool)
+    varying[: len(tape.op)] = True
+    varying[~np.asarray(wrt, dtype=np.int64)] = True
+    if ending is None and varying[tape.args].any(axis=0).all():
+        return varying
+    depends = varying.tolist()
+    ends = [False] * len(tape.op) if ending is None else ending.tolist()
+    for k, args in enumerate(zip(*tape.args.tolist(), strict=True)):
+        depends[k] = not ends[k] and any(map(depends.__getitem__, args))
+    return np.array(depends, dtype=bool)
+
+
 @dataclass(frozen=True)
 class Likeness:
     """Which operations are alike: of one kind, with the same constants and repetitions among the arguments.
