@@ -41,7 +41,7 @@ class SecondRunner(AdaptiveRunner):
 
     def _guess(self, result: Array, centre: Array, steps: Array, resolution: Array) -> Guess:
         fine, wide = self._ladders(result, centre, steps, resolution)
-        return second_ladder.second(fine, wide, self._floor)
+        return second_ladder.second(fine, wide, self._floor, resolution.astype(np.float64))
 
     def estimates(self, values: Sequence[Array], directions: Sequence[Array]) -> list[Guess]:
         """The blocks of the request with their errors and statuses."""
@@ -131,4 +131,6 @@ def _corners(layers: Array, centre: Array, steps: Sequence[Sequence[Array]], uni
     lost = (up < FEWEST_ULPS * units[0]) | (other_up < FEWEST_ULPS * units[1])
     both_up, both_down, first_up, first_down = layers
     along = Ladder(up, both_up, both_down, centre, lost, -down - up)
-    return Corners(along, Ladder(up, first_up, first_down, centre, lost, -down - up), other_up, -other_down - other_up)
+    across = Ladder(up, first_up, first_down, centre, lost, -down - up)
+    last_place = np.maximum(units[0] / up, units[1] / other_up)
+    return Corners(along, across, other_up, -other_down - other_up, last_place)

@@ -300,6 +300,19 @@ def test_where_second_derivatives_end_or_jump_the_status_says_so():
     assert (nowhere.status == Status.UNDEFINED).all() and np.isinf(nowhere.error).all()
 
 
+def test_a_square_that_loses_its_last_term_over_short_steps_deceives_no_second_derivative(monkeypatch):
+    """Near its minimum Rosenbrock's function is 1e-14 and free of noise, but x² near 1 keeps nothing of h² below h = 1e-8."""
+    f = function([x, y], 100.0 * (y - x**2) ** 2 + (1.0 - x) ** 2)
+    at = 1.0000001, 1.0000002
+    expected = leaves(hessian(f)(*at))
+    found = hessian(f, method="fd.adaptive").estimate(*at)
+    for v, error, e in zip(leaves(found.value), leaves(found.error), expected, strict=True):
+        assert abs(v - e) <= error + 4 * EPS * abs(e) and error < 1e-10
+    monkeypatch.setattr("diffcompare.differentiators.adaptive_first.np.spacing", np.zeros_like)
+    deceived = derivative(function([x], f(x, at[1])), order=2, method="fd.adaptive").estimate(at[0])
+    assert abs(deceived.value - expected[0]) > 100 * deceived.error
+
+
 @pytest.mark.parametrize("memory", [2**26, 1])
 def test_hessians_and_products_with_them_agree_with_automatic_differentiation_within_their_estimate(memory):
     rng = np.random.default_rng(8)
