@@ -129,6 +129,7 @@ def test_the_gradient_of_random_functions_is_that_of_the_graph(seed):
 def test_a_function_becomes_itself_again():
     f = random_function(200, 3)
     assert_same(expressions(taped(f)), list(f.outputs))
+    assert_same(f.order, postorder(f.outputs))
     two = function([z, x], [x, sin(x), constant(2.0)])
     assert_same(expressions(taped(two)), list(two.outputs))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
 
 from ...dsl.arithmetic import add, mul, sub
-from ...dsl.core import REAL, Expr, fresh, intern
+from ...dsl.core import CONSTANT, REAL, Expr, fresh, intern
 from ...dsl.elementwise import Elementwise
 from ...dsl.walk import postorder
 from .form import Bools, Ints, Tape
@@ -53,7 +53,7 @@ def template(results: Sequence[Expr | None], args: Sequence[Expr], others: Mappi
     for node in postorder([r for r in results if r is not None], stop=dict(known)):
         if node in known:
             continue
-        if not node.args:
+        if node.primitive is CONSTANT and not node.shape:
             known[node] = node
         elif isinstance(node.primitive, Elementwise) and not node.shape:
             known[node] = len(steps)
@@ -151,7 +151,7 @@ def _node(tape: Tape, k: int, exact: bool) -> Expr:
     return intern(kind, tuple(args), (), (), kind.dtype)
 
 
-@lru_cache(maxsize=64)
+@cache
 def placeholder(j: int, dtype: str = REAL) -> Expr:
     """An input that stands for argument j."""
     return fresh(f"argument_{j}", (), dtype)
