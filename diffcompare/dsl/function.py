@@ -21,11 +21,12 @@ class Function:
 
     inputs: distinct input nodes; outputs: expressions of them. single: one output, handed back bare, not as a tuple.
     formulas: derivatives worked out by hand, {operator: {names of the inputs: expression}}, for the manual family.
-    order: every node below the outputs once, arguments before their users.
+    order: every node below the outputs once, arguments before their users. kept: what passes have found out about the
+    function, each under a name of its own, so that the next need not find it again.
     Calling a Function on expressions substitutes them for its inputs.
     """
 
-    __slots__ = ("formulas", "inputs", "name", "order", "outputs", "single")
+    __slots__ = ("formulas", "inputs", "kept", "name", "order", "outputs", "single")
 
     def __init__(self, name: str, inputs: Sequence[Expr], outputs: Sequence[Expr], single: bool, formulas: Formulas | None = None) -> None:
         self.name = name
@@ -34,6 +35,7 @@ class Function:
         self.single = single
         self.formulas: Formulas = formulas or {}
         self.order = postorder(self.outputs)
+        self.kept: dict[str, Any] = {}
         _check(self)
 
     @property
