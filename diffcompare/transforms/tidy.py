@@ -21,8 +21,8 @@ SINGLE = np.finfo(np.float32)
 def tidied(outputs: Sequence[Expr]) -> list[Expr]:
     """The outputs with fewer negations and factors, and operations done before their operands are repeated, not after.
 
-    a + (-b) becomes a - b, a negative factor one negation of the product, c (2 x) becomes (2 c) x, a product in which zero
-    beats infinity a plain one where a factor is a constant and neither.
+    a + (-b) becomes a - b, a negative factor one negation of the product, or of the smaller factor where one is repeated,
+    c (2 x) becomes (2 c) x, a product in which zero beats infinity a plain one where a factor is a constant and neither.
     """
     new: dict[Expr, Expr] = {}
     for node in postorder(outputs):
@@ -115,17 +115,20 @@ def _repeated(x: Expr, shape: Shape) -> Expr | None:
 
 def _div(a: Expr, b: Expr) -> Expr | None:
     if a.primitive is neg:
-        return neg(div(a.args[0], b))
-    return neg(div(a, b.args[0])) if b.primitive is neg else None
+        return _negative(div(a.args[0], b))
+    return _negative(div(a, b.args[0])) if b.primitive is neg else None
 
 
 def _negative(x: Expr) -> Expr:
-    """-x, the sign in a constant factor where there is one."""
+    """-x, the sign in a factor or divisor that is constant, or repeated from fewer numbers, where there is one."""
     if x.primitive is mul:
         for u, v in ((x.args[0], x.args[1]), (x.args[1], x.args[0])):
             factor = number(u)
             if factor is not None:
                 return mul(broadcast(-factor, x.shape), v)
+    for k, u in enumerate(x.args if x.primitive in (mul, div) else ()):
+        if isinstance(u.primitive, Broadcast) and u.args[0].size < x.size:
+            return x.primitive.apply([broadcast(neg(a.args[0]), x.shape) if j == k else a for j, a in enumerate(x.args)])
     return neg(x)
 
 

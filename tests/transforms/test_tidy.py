@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from diffcompare.dsl import function, symbol
-from diffcompare.dsl.arithmetic import chain_mul
-from diffcompare.dsl.structural import broadcast
+from diffcompare.dsl.arithmetic import chain_mul, mul, neg
+from diffcompare.dsl.structural import broadcast, broadcast_
 from diffcompare.dsl.walk import postorder
 from diffcompare.engines.kernels import chain_mul as guarded_product
 from diffcompare.engines.numpy import numpy_engine
@@ -44,3 +44,22 @@ def test_an_array_of_one_entry_repeats_as_a_number():
     assert {n.shape for n in postorder([node]) if n.primitive.name == "constant"} == {()}
     compiled = numpy_engine.compile(function([v], v * spread))
     assert "2.5" in compiled.source and compiled([np.ones(3)])[0].tolist() == [2.5] * 3
+
+
+@pytest.mark.parametrize(
+    "make", [lambda a, b: -(a / b), lambda a, b: (-a) / b, lambda a, b: -(a * b), lambda a, b: (-b) * a, lambda a, b: -(b / a)]
+)
+def test_a_sign_goes_to_what_is_repeated(make):
+    row = symbol("row", (8,))
+    (node,) = tidied([make(row, broadcast(x, (8,)))])
+    assert not any(n.primitive is neg and n.shape for n in postorder([node]))
+    f = function([row, x], node)
+    plain = {"mul": np.multiply, "div": np.divide}[node.primitive.name]
+    for number in EDGES:
+        with np.errstate(all="ignore"):
+            a, b = (EDGES, number) if node.args[1].primitive is broadcast_ or node.primitive is mul else (number, EDGES)
+            truth = -plain(a, b)
+        found = numpy_engine.compile(f)([EDGES, np.asarray(number)])[0]
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(truth))
+        known = ~np.isnan(truth)
+        np.testing.assert_array_equal(found[known].view(np.int64), truth[known].view(np.int64))
