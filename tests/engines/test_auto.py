@@ -12,7 +12,8 @@ from diffcompare.dsl.composite import logsumexp
 from diffcompare.dsl.contraction import matmul
 from diffcompare.dsl.elementary import sin
 from diffcompare.dsl.structural import sum as total
-from diffcompare.engines.auto import ARRAYS, SCALARS, Work, choose
+from diffcompare.engines import auto
+from diffcompare.engines.auto import ARRAYS, SCALARS, Work, choose, work
 from diffcompare.errors import ShapeError, Unsupported
 
 x, y = symbols("x y")
@@ -54,6 +55,13 @@ TABLE = [
 @pytest.mark.parametrize(("f", "installed", "precision", "chosen"), TABLE)
 def test_the_choice_follows_the_work(f, installed, precision, chosen):
     assert automatic(f, Operator.GRADIENT, precision, installed).engine == chosen
+
+
+@pytest.mark.parametrize("of", [_chain(2000), function([x, y], _chain(1500).output ** 2 + abs(y))])
+def test_scalar_operations_counted_on_a_tape_are_those_of_the_graph(of, monkeypatch):
+    by_tape = work(of, 4)
+    monkeypatch.setattr(auto, "MANY", 10**9)
+    assert by_tape == work(of, 4)
 
 
 def test_a_jacobian_is_work_for_each_output():
