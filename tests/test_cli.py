@@ -97,6 +97,8 @@ def test_a_problem_is_asked_by_name_and_a_text_of_arrays_by_its_point() -> None:
         (("compare", "tag:core"), "tag:core means"),
         (("list", "engines", "numpy"), "patterns choose among problems, not engines"),
         (("report", "seed_polynomial", "--timeout", "0"), "timeout_s"),
+        (("compare", "x", "--at", "x=1", "--timeout", "1e300"), "timeout_s is a number of seconds above 0 and at most 1e+09, got 1e+300"),
+        (("audit", "--timeout", "1e300"), "timeout is a positive number of seconds, at most 1e+09, got 1e+300"),
         (("list", "animals"), "animals"),
         (("compare", "x", "--format", "xml"), "xml"),
     ],

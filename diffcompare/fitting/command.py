@@ -23,7 +23,7 @@ def fit(
     method: Annotated[str, typer.Option(help="The method of the Jacobian.")] = "ad.reverse",
     engine: Annotated[str, typer.Option(help="The engine.")] = "auto",
     algorithm: Annotated[str, typer.Option(help="lm, trf or dogbox, SciPy's least squares.")] = "lm",
-    delimiter: Annotated[str, typer.Option(help="What separates the columns.")] = ",",
+    delimiter: Annotated[str, typer.Option(help="What separates the columns; tab for tabs.")] = ",",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit a model to data: parameters, standard errors, residual standard deviation. Exit code 0: converged, 1: not."""
@@ -82,11 +82,13 @@ def shown(found: Fitted) -> RenderableType:
         table.add_row(Text(name), f"{value:.10g}", f"{error:.4g}" if np.isfinite(error) else "unknown")
     fit, lines = found.fit, []
     if found.spare > 0:
-        lines.append(f"residual standard deviation {fit.deviation:.6g}, {found.spare} degrees of freedom, sum of squares {fit.rss:.6g}")
+        lines.append(
+            f"residual standard deviation {fit.deviation:.6g}, {found.spare} degree{'s' * (found.spare != 1)} of freedom, sum of squares {fit.rss:.6g}"
+        )
     else:
         lines.append(f"as many rows as parameters leave no residual to measure errors by; sum of squares {fit.rss:.6g}")
     if found.spare > 0 and not np.all(np.isfinite(found.errors)):
-        lines.append("the data do not tell the parameters apart: the Jacobian is rank deficient")
+        lines.append("the data do not determine the parameters: the Jacobian is rank deficient")
     ended = "converged" if fit.converged else "not converged"
     lines.append(
         f"{ended}: {_counted(fit.evaluations, 'evaluation')}, {_counted(fit.jacobians, 'Jacobian')} by {found.method}: {fit.message}"

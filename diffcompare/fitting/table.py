@@ -49,8 +49,9 @@ def read_table(path: Path, delimiter: str = ",") -> Table:
 
     Raises DiffCompareError for a file that is no such table, OSError for one that cannot be read.
     """
-    if len(delimiter) != 1:
-        raise DiffCompareError(f"a delimiter is one character such as ',' or ';', got {delimiter!r}")
+    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise DiffCompareError(f"a delimiter is one character such as ',' or ';', or tab, got {delimiter!r}")
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines, delimiter=delimiter, strict=True)

@@ -5,7 +5,6 @@ Methods run in one worker process, the reference in another; nothing that happen
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -25,7 +24,7 @@ from .interleaved import Samples, Timeable, interleaved
 from .record import Measurement, Store, kept
 from .rounds import batch_points
 from .truth import Surroundings, certified
-from .worker import MEMORY, Died, Hung, Raised, Worker
+from .worker import LONGEST_S, MEMORY, Died, Hung, Raised, Worker
 
 Cell = tuple[Differentiator, Engine]
 STEPS = 2
@@ -45,8 +44,8 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             least = "at least 0" if name == "timing_s" else "above 0"
-            if not isinstance(value, int | float) or not 0 <= value < math.inf or (value == 0 and name != "timing_s"):
-                raise DiffCompareError(f"{name} is a number of seconds {least}, got {value!r}")
+            if not isinstance(value, int | float) or not 0 <= value <= LONGEST_S or (value == 0 and name != "timing_s"):
+                raise DiffCompareError(f"{name} is a number of seconds {least} and at most {LONGEST_S:g}, got {value!r}")
 
 
 @dataclass(frozen=True)

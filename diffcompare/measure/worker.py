@@ -21,6 +21,8 @@ from typing import IO, Any
 
 import cloudpickle
 
+LONGEST_S = 1e9
+"""The longest wait, thirty years; an operating system does not take much longer ones."""
 MEMORY = 4 * 2**30
 """Bytes that a worker may take, where the system can hold it to that."""
 STARTUP_S = 120.0

@@ -17,7 +17,7 @@ from ...errors import DiffCompareError
 from ..cell import Refusal
 from ..environment import environment
 from ..sampling import read
-from ..worker import Died, Hung, Raised, Worker
+from ..worker import LONGEST_S, Died, Hung, Raised, Worker
 from .plan import VALUE, Contestant, Subject, contestants, subjects
 from .result import Audit
 from .rows import Edge, Row, edges, row
@@ -54,8 +54,8 @@ def audit(
     asked_orders = _checked(orders)
     plan = subjects(functions, points, seed)
     asked = contestants(libraries, methods, engines, asked_orders)
-    if not timeout > 0:
-        raise DiffCompareError(f"timeout is a positive number of seconds, got {timeout!r}")
+    if not 0 < timeout <= LONGEST_S:
+        raise DiffCompareError(f"timeout is a positive number of seconds, at most {LONGEST_S:g}, got {timeout!r}")
     crew = _Crew(plan, asked, asked_orders, timeout, progress)
     crew.here() if not isolated else crew.in_processes()
     rows, found = crew.judged()
