@@ -69,7 +69,7 @@ def _sub(a: Expr, b: Expr) -> Expr | None:
 def _mul(a: Expr, b: Expr) -> Expr | None:
     for x, y in ((a, b), (b, a)):
         if x.primitive is neg:
-            return _negative(_product(x.args[0], y))
+            return _signed(_product(x.args[0], y))
     product = _product(a, b)
     return None if product.primitive is mul and product.args[0] is a and product.args[1] is b else product
 
@@ -115,21 +115,26 @@ def _repeated(x: Expr, shape: Shape) -> Expr | None:
 
 def _div(a: Expr, b: Expr) -> Expr | None:
     if a.primitive is neg:
-        return _negative(div(a.args[0], b))
-    return _negative(div(a, b.args[0])) if b.primitive is neg else None
+        return _signed(div(a.args[0], b))
+    return _signed(div(a, b.args[0])) if b.primitive is neg else None
 
 
 def _negative(x: Expr) -> Expr:
-    """-x, the sign in a factor or divisor that is constant, or repeated from fewer numbers, where there is one."""
+    """-x, the sign in a constant factor where there is one."""
     if x.primitive is mul:
         for u, v in ((x.args[0], x.args[1]), (x.args[1], x.args[0])):
             factor = number(u)
             if factor is not None:
                 return mul(broadcast(-factor, x.shape), v)
-    for k, u in enumerate(x.args if x.primitive in (mul, div) else ()):
-        if isinstance(u.primitive, Broadcast) and u.args[0].size < x.size:
-            return x.primitive.apply([broadcast(neg(a.args[0]), x.shape) if j == k else a for j, a in enumerate(x.args)])
     return neg(x)
+
+
+def _signed(x: Expr) -> Expr:
+    """-x for a product or quotient that is new, the sign in what it repeats from fewer numbers where there is such."""
+    for k, u in enumerate(x.args if x.primitive in (mul, div) else ()):
+        if isinstance(u.primitive, Broadcast) and number(u) is None and u.args[0].size < x.size:
+            return x.primitive.apply([broadcast(neg(a.args[0]), x.shape) if j == k else a for j, a in enumerate(x.args)])
+    return _negative(x)
 
 
 _RULES: dict[Primitive, Callable[..., Expr | None]] = {add: _add, sub: _sub, mul: _mul, chain_mul: _chain_mul, div: _div, neg: _negative}
