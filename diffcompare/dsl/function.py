@@ -11,7 +11,7 @@ from .constants import as_expr
 from .core import INPUT, Expr, fresh, input_, is_fresh
 from .shapes import as_shape
 from .structural import reshape
-from .walk import flatten, free_inputs, postorder, rebuild, unflatten
+from .walk import flatten, free_inputs, postorder, rebuild, unflatten, walk
 
 Formulas = Mapping[str, Mapping[tuple[str, ...], Expr]]
 
@@ -21,12 +21,12 @@ class Function:
 
     inputs: distinct input nodes; outputs: expressions of them. single: one output, handed back bare, not as a tuple.
     formulas: derivatives worked out by hand, {operator: {names of the inputs: expression}}, for the manual family.
-    order: every node below the outputs once, arguments before their users. kept: what passes have found out about the
-    function, each under a name of its own, so that the next need not find it again.
+    walk: what one walk over its graph has seen. kept: what passes have found out about the function, each under a name of
+    its own, so that the next need not find it again.
     Calling a Function on expressions substitutes them for its inputs.
     """
 
-    __slots__ = ("formulas", "inputs", "kept", "name", "order", "outputs", "single")
+    __slots__ = ("formulas", "inputs", "kept", "name", "outputs", "single", "walk")
 
     def __init__(self, name: str, inputs: Sequence[Expr], outputs: Sequence[Expr], single: bool, formulas: Formulas | None = None) -> None:
         self.name = name
@@ -34,9 +34,14 @@ class Function:
         self.outputs = tuple(outputs)
         self.single = single
         self.formulas: Formulas = formulas or {}
-        self.order = postorder(self.outputs)
+        self.walk = walk(self.outputs)
         self.kept: dict[str, Any] = {}
         _check(self)
+
+    @property
+    def order(self) -> list[Expr]:
+        """Every node below the outputs once, arguments before their users."""
+        return self.walk.order
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,8 +147,9 @@ def _check(f: Function) -> None:
     if repeated:
         raise DiffCompareError(f"{f.name}: the input {repeated[0]!r} is given twice")
     known = set(f.inputs)
-    for node in f.order:
-        if node.primitive is INPUT and node not in known:
+    inputs = (node for node, primitive in zip(f.walk.order, f.walk.primitives, strict=True) if primitive is INPUT)
+    for node in inputs:
+        if node not in known:
             twin = [i for i in f.inputs if i.params[0] == node.params[0]]
             hint = f"; an input of that name has shape {twin[0].shape}, the one used {node.shape}" if twin else ""
             raise DiffCompareError(
@@ -231,9 +237,9 @@ def function(
     exprs = [as_expr(o) for o in ([outputs] if single else outputs)]
     names = tuple(i.params[0] for i in inputs)
     given = {"derivative": derivative, "gradient": gradient, "jacobian": jacobian, "hessian": hessian}
-    base = Function(name, inputs, exprs, single)
-    formulas = {op: _rows(base, op, rows, names) for op, rows in given.items() if rows is not None}
-    return Function(name, inputs, exprs, single, formulas)
+    made = Function(name, inputs, exprs, single)
+    made.formulas = {op: _rows(made, op, rows, names) for op, rows in given.items() if rows is not None}
+    return made
 
 
 def _rows(f: Function, operator: str, given: Any, names: tuple[str, ...]) -> dict[tuple[str, ...], Expr]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .core import INPUT, Expr, fresh, intern
+from .core import INPUT, Expr, Primitive, fresh, intern
 
 
 def postorder(roots: Iterable[Expr], stop: Mapping[Expr, Any] | None = None) -> list[Expr]:
@@ -28,6 +30,51 @@ def postorder(roots: Iterable[Expr], stop: Mapping[Expr, Any] | None = None) -> 
                 order.append(node)
                 stack.pop()
     return order
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What one walk over a graph sees.
+
+    order: every node below the roots once, arguments before their users, as in `postorder`; primitives: theirs.
+    links: for each node after the other the places of its arguments in the order; ends: those of the roots.
+    scalar: whether no node has axes.
+    """
+
+    order: list[Expr]
+    primitives: list[Primitive]
+    links: array[int]
+    ends: list[int]
+    scalar: bool
+
+
+def walk(roots: Sequence[Expr]) -> Walk:
+    """One walk over all nodes below the roots."""
+    order: list[Expr] = []
+    primitives: list[Primitive] = []
+    links = array("q")
+    scalar = True
+    place: dict[Expr, int] = {}
+    stack = [*roots][::-1]
+    while stack:
+        node = stack.pop()
+        if node in place:
+            continue
+        args = node.args
+        for a in args:
+            if a not in place:
+                stack.append(node)
+                stack.extend(args[::-1])
+                break
+        else:
+            place[node] = len(order)
+            order.append(node)
+            primitives.append(node.primitive)
+            for a in args:
+                links.append(place[a])
+            if node.shape:
+                scalar = False
+    return Walk(order, primitives, links, [place[r] for r in roots], scalar)
 
 
 def rebuild(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:

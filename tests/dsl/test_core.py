@@ -13,7 +13,8 @@ from diffcompare.dsl import function, symbol, symbols
 from diffcompare.dsl.constants import constant, literal
 from diffcompare.dsl.core import FUNCTIONS, PRIMITIVES, fresh, live_nodes
 from diffcompare.dsl.elementary import exp, log, sin
-from diffcompare.dsl.walk import postorder, rebuild
+from diffcompare.dsl.structural import concatenate
+from diffcompare.dsl.walk import postorder, rebuild, walk
 from diffcompare.errors import DiffCompareError, ShapeError
 
 x, y = symbols("x y")
@@ -193,3 +194,26 @@ def test_expressions_from_another_process_are_ordinary():
     data = pickle.dumps(symbol("only_there") * 2.0)
     product = pickle.loads(data)
     assert (product + exp(product) * product).dtype == "real"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_walk_sees_nodes_in_postorder_and_where_their_arguments_stand(seed):
+    draw = np.random.default_rng(seed)
+    nodes = [x, y, constant(2.0)]
+    for _ in range(200):
+        a, b = (nodes[k] for k in draw.integers(len(nodes), size=2))
+        nodes.append([a * b, a + b, sin(a), a - a, exp(b)][draw.integers(5)])
+    roots = [nodes[k] for k in draw.integers(len(nodes), size=5)] * 2
+    seen = walk(roots)
+    assert all(a is b for a, b in zip(seen.order, postorder(roots), strict=True))
+    assert all(n.primitive is p for n, p in zip(seen.order, seen.primitives, strict=True))
+    assert all(seen.order[k] is a for k, a in zip(seen.links, [a for n in seen.order for a in n.args], strict=True))
+    assert all(seen.order[k] is r for k, r in zip(seen.ends, roots, strict=True))
+    assert seen.scalar
+
+
+def test_a_walk_over_arrays_and_over_nothing():
+    many = concatenate([v * (0.1 * k) for k in range(300)] + [v])
+    seen = walk([many, many])
+    assert not seen.scalar and all(a is b for a, b in zip(seen.order, postorder([many]), strict=True))
+    assert walk([]).order == []

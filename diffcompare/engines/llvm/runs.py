@@ -73,15 +73,18 @@ def program(tape: Tape, slack: int) -> Program:
 
 def kinds_of(tape: Tape) -> tuple[tuple[Kind, ...], Ints]:
     """The operations that occur, and for each kind of the tape which one it is."""
-    found: dict[Kind, int] = {}
-    number = np.zeros(len(tape.kinds), dtype=np.int64)
+    kinds: dict[int, Kind] = {}
     table = np.full(len(tape.kinds), -1, dtype=np.int64)
     table[tape.op[::-1]] = np.arange(len(tape.op) - 1, -1, -1)
-    for k in np.argsort(table, kind="stable").tolist():
-        if table[k] >= 0:
-            primitive = tape.kinds[k]
-            bools = tuple(tape.dtype(a) == BOOL for a in tape.args[: primitive.arity, table[k]].tolist())
-            number[k] = found.setdefault(Kind(primitive.name, bools, primitive.dtype == BOOL), len(found))
+    for k in np.flatnonzero(table >= 0).tolist():
+        primitive = tape.kinds[k]
+        bools = tuple(tape.dtype(a) == BOOL for a in tape.args[: primitive.arity, table[k]].tolist())
+        kinds[k] = Kind(primitive.name, bools, primitive.dtype == BOOL)
+    # in an order of their own, so that all programs of these operations have one machine
+    found = sorted(set(kinds.values()), key=lambda kind: (kind.name, kind.bools, kind.result))
+    number = np.zeros(len(tape.kinds), dtype=np.int64)
+    for k, kind in kinds.items():
+        number[k] = found.index(kind)
     return tuple(found), number
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
@@ -14,11 +12,10 @@ import numpy as np
 from ...dsl.core import CONSTANT, INPUT, Expr, Primitive, collector_paused
 from ...dsl.elementwise import Elementwise
 from ...dsl.function import Function
-from ...dsl.walk import postorder
+from ...dsl.walk import walk
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
-_parts = attrgetter("primitive", "args", "shape")
 
 
 @dataclass(frozen=True)
@@ -84,10 +81,10 @@ def tape_of(function: Function) -> Tape | None:
 
 
 def _read(function: Function) -> Tape | None:
-    inputs, order = function.inputs, function.order
-    primitives, args, shapes = zip(*map(_parts, order), strict=True) if order else ((), (), ())
+    inputs, seen = function.inputs, function.walk
+    order, primitives = seen.order, seen.primitives
     kinds = tuple(p for p in dict.fromkeys(primitives) if p is not INPUT and p is not CONSTANT)
-    if any(shapes) or any(i.shape for i in inputs) or not all(isinstance(p, Elementwise) for p in kinds):
+    if not seen.scalar or any(i.shape for i in inputs) or not all(isinstance(p, Elementwise) for p in kinds):
         return None
     scalars = cast("tuple[Elementwise, ...]", kinds)
     known: dict[Primitive, int] = {p: k for k, p in enumerate((*kinds, INPUT, CONSTANT))}
@@ -98,19 +95,13 @@ def _read(function: Function) -> Tape | None:
     leaves = {leaf: ~j for j, leaf in enumerate((*inputs, *constants))}
     for k in np.flatnonzero(~inner).tolist():
         value[k] = leaves[order[k]]
-    # nodes are found by their addresses: a dict of them would be met in the order of the tape, far apart in memory
-    addresses = np.fromiter(map(id, order), dtype=np.int64, count=len(order))
-    rank = np.argsort(addresses)
-    addresses, value = addresses[rank], value[rank]
     op = kind[inner]
     arity = np.array([k.arity for k in scalars], dtype=np.int64)[op]
-    wanted = np.fromiter(map(id, chain.from_iterable(args)), dtype=np.int64, count=int(arity.sum()))
-    flat = value[np.searchsorted(addresses, wanted)]
+    flat = value[np.frombuffer(seen.links, dtype=np.int64)] if len(seen.links) else np.zeros(0, dtype=np.int64)
     first = np.cumsum(arity) - arity
     columns = [flat[first + np.minimum(j, arity - 1)] for j in range(int(arity.max(initial=1)))]
-    ends = [leaves[o] if o in leaves else int(value[np.searchsorted(addresses, id(o))]) for o in function.outputs]
     table = np.array(columns, dtype=np.int64).reshape(len(columns), len(op))
-    return Tape(inputs, tuple(constants), scalars, op, table, np.array(ends, dtype=np.int64))
+    return Tape(inputs, tuple(constants), scalars, op, table, value[np.array(seen.ends, dtype=np.int64)])
 
 
 def expressions(tape: Tape) -> list[Expr]:
@@ -137,8 +128,8 @@ class Taped(Function):
     def __getattr__(self, name: str) -> Any:
         if name == "outputs":
             self.outputs = tuple(expressions(self.tape))
-        elif name == "order":
-            self.order = postorder(self.outputs)
+        elif name == "walk":
+            self.walk = walk(self.outputs)
         else:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return getattr(self, name)
