@@ -21,12 +21,11 @@ class Function:
 
     inputs: distinct input nodes; outputs: expressions of them. single: one output, handed back bare, not as a tuple.
     formulas: derivatives worked out by hand, {operator: {names of the inputs: expression}}, for the manual family.
-    walk: what one walk over its graph has seen. kept: what passes have found out about the function, each under a name of
-    its own, so that the next need not find it again.
+    walk: what one walk over its graph has seen, for passes that need not meet its nodes again.
     Calling a Function on expressions substitutes them for its inputs.
     """
 
-    __slots__ = ("formulas", "inputs", "kept", "name", "outputs", "single", "walk")
+    __slots__ = ("formulas", "inputs", "name", "outputs", "single", "walk")
 
     def __init__(self, name: str, inputs: Sequence[Expr], outputs: Sequence[Expr], single: bool, formulas: Formulas | None = None) -> None:
         self.name = name
@@ -35,7 +34,6 @@ class Function:
         self.single = single
         self.formulas: Formulas = formulas or {}
         self.walk = walk(self.outputs)
-        self.kept: dict[str, Any] = {}
         _check(self)
 
     @property

@@ -71,16 +71,9 @@ class Tape:
 
 
 def tape_of(function: Function) -> Tape | None:
-    """The tape of a function of scalars, read off its graph once; None if some node is no scalar function."""
+    """The tape of a function of scalars; None if some node is no scalar function."""
     if isinstance(function, Taped):
         return function.tape
-    if "tape" not in function.kept:
-        function.kept["tape"] = _read(function)
-    found: Tape | None = function.kept["tape"]
-    return found
-
-
-def _read(function: Function) -> Tape | None:
     inputs, seen = function.inputs, function.walk
     order, primitives = seen.order, seen.primitives
     kinds = tuple(p for p in dict.fromkeys(primitives) if p is not INPUT and p is not CONSTANT)
@@ -123,7 +116,6 @@ class Taped(Function):
     def __init__(self, name: str, tape: Tape, single: bool) -> None:
         self.name, self.inputs, self.single, self.formulas = name, tape.inputs, single, {}
         self.tape = tape
-        self.kept = {}
 
     def __getattr__(self, name: str) -> Any:
         if name == "outputs":
