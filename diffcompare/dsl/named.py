@@ -47,8 +47,15 @@ class Named(tuple[Any, ...]):
 
 @cache
 def class_of(names: tuple[str, ...]) -> type[Named]:
-    """The subclass whose instances have these names; a tuple without further memory."""
-    return type("Named", (Named,), {"__slots__": (), "names": names})
+    """The subclass whose instances have these names; a tuple without further memory.
+
+    By `_fields`, and by being called with the values, JAX and others know it for a namedtuple, and look inside it.
+    """
+
+    def new(cls: type[Named], *values: Any) -> Named:
+        return tuple.__new__(cls, values)
+
+    return type("Named", (Named,), {"__slots__": (), "names": names, "_fields": names, "__new__": new})
 
 
 @cache

@@ -239,3 +239,14 @@ def test_empty_batches():
 
 def test_listed():
     assert "jax" in engines() and "peer.jax" in methods()
+
+
+def test_jax_looks_inside_results_with_names():
+    jax = pytest.importorskip("jax")
+    result = gradient("x**2*y", engine="jax", raw=True)(3.0, 4.0)
+    assert [type(leaf).__name__ for leaf in jax.tree.leaves(result)] == ["ArrayImpl", "ArrayImpl"]
+    assert jax.block_until_ready(result) is not None
+    doubled = jax.tree.map(lambda leaf: 2 * float(leaf), result)
+    assert type(doubled) is type(result)
+    assert doubled.x == 48.0
+    assert doubled._asdict() == {"x": 48.0, "y": 18.0}
