@@ -8,8 +8,9 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from itertools import pairwise
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -211,7 +212,7 @@ class Kernel(Scalars):
 
     def run_blocks(self, count: int, inputs: Sequence[int], steps: Sequence[int], outputs: Sequence[int]) -> None:
         large = 8 * count * self.block * len(outputs) > STREAMED
-        streamed = (large or list(self._batches) == [True]) and not any(o % LINE for o in outputs)
+        streamed = (large or list(self._batches) == [True]) and not reduce(or_, outputs, 0) % LINE
         batch = self._batch(streamed)
         where = addresses(inputs), addresses(steps), addresses(outputs)
         done = batch(0, count, *where, *(self._rare_code() if self._code.value else (None, None)))
@@ -270,8 +271,8 @@ def _addresses(tables: Sequence[Array]) -> list[int]:
     """Of the rows of all tables, in order; a column is one row."""
     found: list[int] = []
     for table in tables:
-        first, stride = address(table), table.strides[0]
-        found.extend(first + k * stride for k in range(_rows(table)))
+        first, rows, stride = address(table), _rows(table), table.strides[0]
+        found.extend(range(first, first + rows * stride, stride) if rows > 1 else [first] * rows)
     return found
 
 
