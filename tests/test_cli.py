@@ -185,10 +185,15 @@ def test_a_report_is_written_resumed_and_measured_afresh(tmp_path: Path) -> None
     assert not read(tmp_path / "r" / "data" / "records.jsonl").complaints
 
 
+HEEDING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Becomes the command given: a shell that runs the tests in the background has its children ignore SIGINT."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
 def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "diffcompare", "report", "seed_polynomial", "--out", "r", "--engine", "[np]*"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    heeding = [sys.executable, "-c", HEEDING, *command]
+    process = subprocess.Popen(heeding, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     path = tmp_path / "r" / "data" / "records.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (not path.exists() or path.read_bytes().count(b"\n") < 20):
