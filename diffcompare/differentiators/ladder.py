@@ -8,6 +8,7 @@ are confidently wrong. Rounding is measured, on the shortest steps, from what no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -175,11 +176,17 @@ def derivative(fine: Ladder, wide: Ladder, floor: float, known: Array | float = 
     kink = np.isfinite(gap) & (gap > 10 * (right_error + left_error))
     error = np.where(kink, np.maximum(error, gap / 2), error)
     status = np.where(kink, Status.KINK, np.where(np.isfinite(error), Status.CONVERGED, Status.UNDEFINED))
-    for (side, side_error), beyond in zip(sides, (fine.down, fine.up), strict=True):
-        edge = ~np.isfinite(error) & np.isfinite(side_error) & ~np.isfinite(np.where(fine.lost, np.nan, beyond)).any(axis=0)
-        value, error = np.where(edge, side, value), np.where(edge, side_error, error)
-        status = np.where(edge, Status.ONE_SIDED, status)
+    value, error, status = at_edges(fine, sides, value, error, status)
     middle = len(fine.h) // 3  # about ε^(1/3): the textbook's step, where nothing better is known
     for plain in (fine.central(noise, floor), fine.one_sided(True, noise, floor), fine.one_sided(False, noise, floor)):
         value = np.where(np.isfinite(error) | np.isfinite(value), value, plain[0][middle])
     return Guess(value, error, status.astype(np.int8))
+
+
+def at_edges(fine: Ladder, sides: Sequence[tuple[Array, Array]], value: Array, error: Array, status: Array) -> tuple[Array, Array, Array]:
+    """Value, error and status, from one side where there is nothing beyond. sides: value and error from the right and the left."""
+    for (side, side_error), beyond in zip(sides, (fine.down, fine.up), strict=True):
+        edge = ~np.isfinite(error) & np.isfinite(side_error) & ~np.isfinite(np.where(fine.lost, np.nan, beyond)).any(axis=0)
+        value, error = np.where(edge, side, value), np.where(edge, side_error, error)
+        status = np.where(edge, Status.ONE_SIDED, status)
+    return value, error, status

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..engines.base import Array
-from .ladder import Guess, Ladder, Status, derivative, extrapolated, narrowed, staircase
+from .ladder import Guess, Ladder, Status, at_edges, derivative, extrapolated, narrowed, staircase
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ def one_sided(ladder: Ladder, right: bool, noise: Array, floor: float, last_plac
 def second(fine: Ladder, wide: Ladder, floor: float, last_place: Array) -> Guess:
     """The second derivative along one number, from the two ladders of ladder.derivative.
 
-    floor: the error that a value of f has at least, relative to it. last_place: the unit in the last place of x. A KINK is where the second derivatives from the two
-    sides differ; where the first ones do, there is none: UNDEFINED.
+    floor: the error that a value of f has at least, relative to it. last_place: the unit in the last
+    place of x. A KINK is where the second derivatives from the two sides differ; where the first ones do, there is none:
+    UNDEFINED.
     """
     noise = np.maximum(fine.noise(), staircase(fine, wide))
     value, error = narrowed(*(extrapolated(*central(one, noise, floor, last_place), one, 2) for one in (fine, wide)))
@@ -81,10 +82,7 @@ def second(fine: Ladder, wide: Ladder, floor: float, last_place: Array) -> Guess
     kink = np.isfinite(gap) & np.isfinite(error) & (gap > 10 * (right_error + left_error))
     error = np.where(kink, np.maximum(error, gap / 2), error)
     status = np.where(kink, Status.KINK, np.where(np.isfinite(error), Status.CONVERGED, Status.UNDEFINED))
-    for (side, side_error), beyond in zip(sides, (fine.down, fine.up), strict=True):
-        edge = ~np.isfinite(error) & np.isfinite(side_error) & ~np.isfinite(np.where(fine.lost, np.nan, beyond)).any(axis=0)
-        value, error = np.where(edge, side, value), np.where(edge, side_error, error)
-        status = np.where(edge, Status.ONE_SIDED, status)
+    value, error, status = at_edges(fine, sides, value, error, status)
     bent = derivative(fine, wide, floor).status == Status.KINK
     return _finished(value, error, status, bent, central(fine, noise, floor, last_place)[0])
 

@@ -343,17 +343,18 @@ def vector_module(plan: Schedule, target: Target, streamed: bool = False) -> str
     """
     e = Emitter(target, target.block)
     text = batch(plan, e, streamed)
-    return "\n".join([*sorted(e.declarations), text, _attributes(target)])
+    return "\n".join([*sorted(e.declarations), text, attributes(target)])
 
 
 def scalar_module(plan: Schedule, target: Target) -> str:
     """IR of @single(inputs, outputs), for one point in arrays of doubles."""
     e = Emitter(target, 1)
     text = _single(plan, e)
-    return "\n".join([*sorted(e.declarations), text, _attributes(target)])
+    return "\n".join([*sorted(e.declarations), text, attributes(target)])
 
 
-def _attributes(target: Target) -> str:
+def attributes(target: Target) -> str:
+    """Of functions that may use whole vectors, and the mark of stores past the caches."""
     bits = 64 * target.lanes
     return f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}\n!0 = !{{i32 1}}'
 

@@ -14,6 +14,7 @@ from ...dsl.constants import constant, literal
 from ...dsl.function import Function
 from ...transforms.tape.form import Tape, Taped
 from ..base import Array
+from .points import read, written
 from .scalar import Scalars, addresses
 from .target import Machine, Target, function_pointer
 
@@ -46,7 +47,7 @@ class Framed(Scalars):
 
     @abstractmethod
     def block_machine(self) -> Machine:
-        """Code with @points, by way of POINTS."""
+        """Code with @points, by way of block_by_block."""
 
     @cached_property
     def _point(self) -> tuple[Callable[..., None], Machine]:
@@ -82,13 +83,7 @@ class Framed(Scalars):
         self._wide.append(wide)
 
 
-def attributes(target: Target) -> str:
-    """Of functions that may use whole vectors."""
-    bits = 64 * target.lanes
-    return f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" }}'
-
-
-POINTS = """
+_POINTS = """
 define void @points(i64 %blocks, ptr %inputs, ptr %steps, ptr %outputs, ptr %program, ptr %frame, ptr %results, i64 %n, i64 %m) #0 {{
 entry:
   %any = icmp sgt i64 %blocks, 0
@@ -97,42 +92,7 @@ block:
   %b = phi i64 [ 0, %entry ], [ %b1, %written ]
   %at = mul i64 %b, {n}
   br label %read
-read:
-  %k = phi i64 [ 0, %block ], [ %k1, %reading ]
-  %reads = icmp slt i64 %k, %n
-  br i1 %reads, label %reading, label %compute
-reading:
-  %i = getelementptr ptr, ptr %inputs, i64 %k
-  %input = load ptr, ptr %i
-  %s = getelementptr i64, ptr %steps, i64 %k
-  %step = load i64, ptr %s
-  %offset = mul i64 %at, %step
-  %from = getelementptr double, ptr %input, i64 %offset
-  %value = load {type}, ptr %from, align 8
-  %slot = getelementptr {type}, ptr %frame, i64 %k
-  store {type} %value, ptr %slot, align 8
-  %k1 = add i64 %k, 1
-  br label %read
-compute:
-  call void @block(ptr %program, ptr %frame)
-  br label %write
-write:
-  %j = phi i64 [ 0, %compute ], [ %j1, %writing ]
-  %writes = icmp slt i64 %j, %m
-  br i1 %writes, label %writing, label %written
-writing:
-  %o = getelementptr ptr, ptr %outputs, i64 %j
-  %output = load ptr, ptr %o
-  %to = getelementptr double, ptr %output, i64 %at
-  %r = getelementptr i32, ptr %results, i64 %j
-  %place = load i32, ptr %r
-  %place64 = sext i32 %place to i64
-  %had = getelementptr {type}, ptr %frame, i64 %place64
-  %out = load {type}, ptr %had, align 8
-  store {type} %out, ptr %to, align 8
-  %j1 = add i64 %j, 1
-  br label %write
-written:
+{read}{write}written:
   %b1 = add i64 %b, 1
   %more = icmp slt i64 %b1, %blocks
   br i1 %more, label %block, label %end
@@ -140,4 +100,17 @@ end:
   ret void
 }}
 """
-"""@points(blocks, ...): @block for one block of points after the other, its inputs read and its outputs written. type, n: of a vector."""
+
+
+def block_by_block(kind: str, lanes: int) -> str:
+    """@points(blocks, ...): @block for one block of points after the other, its inputs read and its outputs written.
+
+    kind: the type of a vector of so many lanes.
+    """
+    place = f"""
+  %r = getelementptr i32, ptr %results, i64 %j
+  %place = load i32, ptr %r
+  %place64 = sext i32 %place to i64
+  %had = getelementptr {kind}, ptr %frame, i64 %place64"""
+    write = "compute:\n  call void @block(ptr %program, ptr %frame)\n" + written(kind, "%at", place)
+    return _POINTS.format(n=lanes, read=read(kind, "%at", "%block", "%frame"), write=write)

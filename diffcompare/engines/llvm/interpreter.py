@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from ...dsl.function import Function
 from ...transforms.tape.form import Tape
-from .emit import INTRINSICS, OPERATORS, Emitter
-from .framed import POINTS, Framed, attributes
+from .emit import INTRINSICS, OPERATORS, Emitter, attributes
+from .framed import Framed, block_by_block
 from .runs import Kind, program
 from .target import Machine, Target
 
@@ -46,7 +46,7 @@ def _point_machine(target: Target, kinds: tuple[Kind, ...]) -> Machine:
 def _block_machine(target: Target, kinds: tuple[Kind, ...]) -> Machine:
     block = inlining(target, target.lanes, "v")
     text = _Loop("block", kinds, block, None).text()
-    points = POINTS.format(type=block.type, n=block.lanes)
+    points = block_by_block(block.type, block.lanes)
     return Machine("\n".join([*sorted(block.declarations), text, points, attributes(target)]), 2)
 
 

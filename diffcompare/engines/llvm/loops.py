@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..schedule import Schedule
 from .nans import witnesses
+from .points import read, written
 
 if TYPE_CHECKING:
     from .emit import Emitter
@@ -102,7 +103,8 @@ _RARE = (
     "redo:",
 )
 
-AGAIN = """
+AGAIN = (
+    """
 define void @again(ptr %single, i64 %at, ptr %inputs, ptr %steps, ptr %outputs, i64 %n, i64 %m, i64 %lanes) nounwind {
 entry:
   %given = alloca double, i64 %n
@@ -112,39 +114,11 @@ point:
   %lane = phi i64 [ 0, %entry ], [ %after, %written ]
   %where = add i64 %at, %lane
   br label %read
-read:
-  %k = phi i64 [ 0, %point ], [ %k1, %reading ]
-  %reads = icmp slt i64 %k, %n
-  br i1 %reads, label %reading, label %compute
-reading:
-  %i = getelementptr ptr, ptr %inputs, i64 %k
-  %input = load ptr, ptr %i
-  %s = getelementptr i64, ptr %steps, i64 %k
-  %step = load i64, ptr %s
-  %offset = mul i64 %where, %step
-  %from = getelementptr double, ptr %input, i64 %offset
-  %value = load double, ptr %from
-  %slot = getelementptr double, ptr %given, i64 %k
-  store double %value, ptr %slot
-  %k1 = add i64 %k, 1
-  br label %read
-compute:
-  call void %single(ptr %given, ptr %result)
-  br label %write
-write:
-  %j = phi i64 [ 0, %compute ], [ %j1, %writing ]
-  %writes = icmp slt i64 %j, %m
-  br i1 %writes, label %writing, label %written
-writing:
-  %o = getelementptr ptr, ptr %outputs, i64 %j
-  %output = load ptr, ptr %o
-  %to = getelementptr double, ptr %output, i64 %where
-  %r = getelementptr double, ptr %result, i64 %j
-  %out = load double, ptr %r
-  store double %out, ptr %to
-  %j1 = add i64 %j, 1
-  br label %write
-written:
+"""
+    + read("double", "%where", "%point", "%given")
+    + "compute:\n  call void %single(ptr %given, ptr %result)\n"
+    + written("double", "%where", "\n  %had = getelementptr double, ptr %result, i64 %j")
+    + """written:
   %after = add i64 %lane, 1
   %more = icmp slt i64 %after, %lanes
   br i1 %more, label %point, label %end
@@ -152,4 +126,5 @@ end:
   ret void
 }
 """
+)
 """The points of the block that begins at point `at`, one by one by the scalar code; n inputs, m outputs."""

@@ -14,8 +14,8 @@ import numpy as np
 from ...dsl.function import Function
 from ...transforms.tape.form import Bools, Ints, Tape
 from ...transforms.tape.repetition import Loop, loops
-from .emit import Emitter
-from .framed import POINTS, Framed, attributes
+from .emit import Emitter, attributes
+from .framed import Framed, block_by_block
 from .interpreter import CHEAP
 from .runs import Kind, kinds_of
 from .target import Machine, Target
@@ -135,7 +135,7 @@ class Rerolled(Framed):
         return Machine(self._text("point", 1), 2)
 
     def block_machine(self) -> Machine:
-        points = POINTS.format(type=f"<{self._target.lanes} x double>", n=self._target.lanes)
+        points = block_by_block(f"<{self._target.lanes} x double>", self._target.lanes)
         return Machine(f"{self._text('block', self._target.lanes)}\n{points}", 2)
 
 
